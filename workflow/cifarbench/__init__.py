@@ -1,0 +1,3 @@
+"""Train, compare and report small image classifiers; `cifarbench --help` lists the steps."""
+
+__version__ = "0.1.0"
