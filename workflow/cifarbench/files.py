@@ -1,0 +1,59 @@
+"""Files written whole or not at all, and read with one clear line when they are not what they should be."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import UserError, explain
+
+M = TypeVar("M", bound=BaseModel)
+UMASK = os.umask(0)
+os.umask(UMASK)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it when the block ends well, remove it otherwise.
+
+    Raise UserError when the system refuses, for example because the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.chmod(0o666 & ~UMASK)  # some libraries write files that only their owner may read
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"{path}: cannot be written: {reason}; nothing was left behind, "
+            "make room or choose another folder and run again"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_model(kind: type[M], path: Path, maker: str) -> M:
+    """Read JSON that `maker` (a command) wrote. Raise UserError naming the file and the first fault."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; make it with `{maker}`") from None
+    except ValidationError as error:
+        fault = explain(error, str(path)).splitlines()[0]
+        raise UserError(f"{fault} (written by another version? make it again with `{maker}`)") from None

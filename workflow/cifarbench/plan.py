@@ -1,0 +1,216 @@
+"""From a config to every run that it asks for, each with its id and the studies that need it.
+
+A run id is `<slug>-<hash>-s<seed>`: the model and the changed knobs in words, then 8 hex digits of the
+hash of all knobs but the seed that differ from their defaults. So a new knob with a neutral default
+changes no id, and all seeds of one configuration share everything before `-s`.
+"""
+
+import hashlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .config import Config, Dataset, Study, TrainConfig, convention, default_of
+from .errors import UserError, explain
+from .files import read_model, write_text
+from .model_files import check_model_knobs, model_file, model_knobs
+
+SLUG_LENGTH = 60
+TOLD_FIRST = ("optimizer", "learning_rate", "batch_size", "epochs", "width")  # knobs that a slug has room for
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Run(_Frozen):
+    """One training: a configuration and a seed."""
+
+    id: str
+    configuration: str
+    config: TrainConfig
+
+
+class PlannedStudy(_Frozen):
+    """A study's runs by id, the knobs that vary between them, and a label for each configuration."""
+
+    name: str
+    title: str
+    question: str
+    varied: list[str]
+    labels: dict[str, str]
+    runs: list[str]
+
+
+class Plan(_Frozen):
+    """All that is to be trained and why; the report is made from this and the records."""
+
+    schema_version: Literal[1] = 1
+    title: str
+    note: str
+    datasets: list[Dataset]
+    studies: list[PlannedStudy]
+    runs: list[Run]
+
+    def run(self, run_id: str) -> Run:
+        return {run.id: run for run in self.runs}[run_id]
+
+
+def make_plan(config: Config) -> Plan:
+    """Expand the studies into runs, each once however many studies need it."""
+    names = [study.name for study in config.studies]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"studies: two have the name {name!r}; give each its own")
+    by_study = [expand_study(config, study) for study in config.studies]
+    runs = {run.id: run for runs in by_study for run in runs}
+    used = {run.config.dataset for run in runs.values()}
+    return Plan(
+        title=config.title,
+        note=config.note,
+        datasets=[config.dataset(name) for name in sorted(used)],
+        studies=[
+            _planned(study, study_runs) for study, study_runs in zip(config.studies, by_study, strict=True)
+        ],
+        runs=list(runs.values()),
+    )
+
+
+def expand_study(config: Config, study: Study) -> list[Run]:
+    """Return the runs of a study. Raise UserError naming the study and the entry that is wrong."""
+    runs: dict[str, Run] = {}
+    for index, entry in enumerate(study.runs):
+        where = f"study '{study.name}', runs[{index}]"
+        for knobs in expand_grid({**config.defaults, **study.defaults, **entry}, where):
+            run = make_run(config, knobs, where)
+            if run.id in runs:
+                raise UserError(f"{where}: run {run.id!r} is there twice in this study; remove one")
+            runs[run.id] = run
+    return list(runs.values())
+
+
+def expand_grid(knobs: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    """Return every combination of the axes. A list is an axis; where the knob is a list, a list of lists."""
+    axes = {name: value if _is_axis(name, value) else [value] for name, value in knobs.items()}
+    for name, values in axes.items():
+        if not values:
+            raise UserError(f"{where}.{name}: [] is not allowed: an axis needs at least one value")
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _is_axis(name: str, value: Any) -> bool:
+    is_list_knob = name in TrainConfig.model_fields and isinstance(default_of(name), tuple)
+    return isinstance(value, list) and (not is_list_knob or any(isinstance(v, list) for v in value))
+
+
+def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
+    """Check one combination of knobs and give it its id."""
+    try:
+        train = TrainConfig.model_validate(knobs)
+    except ValidationError as error:
+        raise UserError(explain(error, where, TrainConfig.model_fields)) from None
+    try:
+        config.dataset(train.dataset)
+        path = model_file(config, train.model)
+        check_model_knobs(train, path)
+    except UserError as error:
+        raise UserError(f"{where}.{error}") from None
+    train = canonical(train, model_knobs(path))
+    configuration = configuration_id(train)
+    return Run(id=f"{configuration}-s{train.seed}", configuration=configuration, config=train)
+
+
+def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
+    """Unset each knob that says what would hold anyway, so that one experiment has one id."""
+    implied = dict(own_values)
+    for name in ("initialization", "batch_norm_momentum", "batch_norm_eps"):
+        implied[name] = convention(config.conventions, config.optimizer, name)
+    for name in ("optimizer_eps", "rho", "initial_accumulator"):
+        implied[name] = convention(config.conventions, config.optimizer, name)
+    said_again = [name for name, value in implied.items() if getattr(config, name) == value]
+    return config.model_copy(update=dict.fromkeys(said_again))
+
+
+def configuration_id(config: TrainConfig) -> str:
+    """Return the readable slug and the hash of the knobs, without the seed."""
+    changed = {name: value for name, value in config.changed().items() if name != "seed"}
+    digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+    slug = config.model
+    for name in sorted(changed.keys() - {"model"}, key=lambda name: (name not in TOLD_FIRST, name)):
+        longer = f"{slug}_{name}={format_value(changed[name])}"
+        slug = longer if len(longer) <= SLUG_LENGTH else slug
+    return f"{slug}-{digest}"
+
+
+def format_value(value: Any) -> str:
+    """Write a knob's value as flags, ids and labels show it; `+` joins lists so that paths stay plain."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return "+".join(format_value(v) for v in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _planned(study: Study, runs: list[Run]) -> PlannedStudy:
+    configs = {run.configuration: run.config for run in runs}
+    varied = [
+        name
+        for name in TrainConfig.model_fields
+        if name != "seed" and len({getattr(config, name) for config in configs.values()}) > 1
+    ]
+    return PlannedStudy(
+        name=study.name,
+        title=study.title,
+        question=study.question,
+        varied=varied,
+        labels={key: _label(config, varied) for key, config in configs.items()},
+        runs=[run.id for run in runs],
+    )
+
+
+def _label(config: TrainConfig, varied: list[str]) -> str:
+    """Name a configuration by what varies in its study: a lone knob by its value, several by name too."""
+    if len(varied) == 1:
+        value = getattr(config, varied[0])
+        return "default" if value is None else format_value(value) or "none"
+    told = [
+        f"{name.replace('_', ' ')} {format_value(getattr(config, name))}"
+        for name in varied[:]
+        if name != "model" and getattr(config, name) not in (None, ())
+    ]
+    return ", ".join([config.model] * ("model" in varied or not told) + told)
+
+
+def flags(config: TrainConfig) -> list[str]:
+    """Return the flags of `cifarbench train` that make this config again; the data set is not one."""
+    pairs = [(name, value) for name, value in config.changed().items() if name != "dataset"]
+    return [part for name, value in pairs for part in (f"--{name.replace('_', '-')}", format_flag(value))]
+
+
+def format_flag(value: Any) -> str:
+    """Write a value so that `parse_flag` reads the very same one; floats in full."""
+    if isinstance(value, tuple):
+        return ",".join(str(v) for v in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def summary(plan: Plan) -> str:
+    """Say in a few lines what a plan will train."""
+    lines = [f"{plan.title}: {len(plan.studies)} studies, {len(plan.runs)} distinct runs"]
+    for study in plan.studies:
+        varied = ", ".join(study.varied) or "nothing but the seed"
+        lines.append(
+            f"  {study.name}: {len(study.labels)} configurations, {len(study.runs)} runs; varies {varied}"
+        )
+    return "\n".join(lines)
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    write_text(path, plan.model_dump_json(indent=1) + "\n")
+
+
+def read_plan(path: Path) -> Plan:
+    return read_model(Plan, path, "cifarbench plan")
