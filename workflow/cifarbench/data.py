@@ -1,0 +1,109 @@
+"""A normalised data set, mapped into memory: the images that train, those held out, and the test set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from .config import TrainConfig
+from .errors import UserError
+from .manifest import IMAGES, Manifest, read_manifest
+from .splits import stratified_split
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Some rows of images (M, 3, 32, 32) uint8 and labels (M,) int64, all on one device.
+
+    The rows (N,) choose without copying, so that the images stay the pages of the file.
+    """
+
+    images: Tensor
+    labels: Tensor
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, positions: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Return the images and labels at these positions among the rows."""
+        rows = self.rows[positions]
+        return self.images[rows], self.labels[rows]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What one run sees. `mean` and `std` are those of its scaling, (1, 3, 1, 1), in units of 0..255."""
+
+    manifest: Manifest
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    mean: Tensor
+    std: Tensor
+
+
+def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
+    """Load `folder` as a run wants it. Jobs on one machine share the file's pages; none copies it on disk."""
+    manifest = read_manifest(folder)
+    try:
+        with safe_open(folder / IMAGES, framework="pt") as file:
+            train, test = (
+                {name: file.get_tensor(f"{part}_{name}") for name in ("images", "labels")}
+                for part in ("train", "test")
+            )
+    except Exception as error:  # safetensors raises an error of its own that derives from Exception alone
+        raise UserError(f"{folder / IMAGES}: cannot be read: {error}; run `cifarbench normalise`") from None
+    images, labels = denoised(train["images"], config.denoise).to(device), train["labels"].to(device)
+    stay, held_out = (torch.from_numpy(rows).to(device) for rows in split_rows(train["labels"], config))
+    test_images, test_labels = denoised(test["images"], config.denoise).to(device), test["labels"].to(device)
+    every_row = torch.arange(len(test_labels), device=device)
+    return Data(
+        manifest,
+        ImageSet(images, labels, stay),
+        ImageSet(images, labels, held_out),
+        ImageSet(test_images, test_labels, every_row),
+        *scaling(config, manifest, device),
+    )
+
+
+def split_rows(labels: Tensor, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that train and the `validation_images` held out, each class giving its share."""
+    count, available = config.validation_images, len(labels)
+    if count >= available:
+        raise UserError(
+            f"validation_images: {count} is not allowed: data set {config.dataset!r} has {available} "
+            "training images; choose fewer than that, 0 for no validation"
+        )
+    return stratified_split(labels.numpy(), count, config.data_seed)
+
+
+def denoised(images: Tensor, filter_name: str) -> Tensor:
+    """Filter each image and channel alone: Gaussian with sigma 0.5 pixels, or the median of 3x3 pixels."""
+    if filter_name == "none":
+        return images
+    from scipy import ndimage
+
+    if filter_name == "median":
+        return torch.from_numpy(ndimage.median_filter(images.numpy(), size=(1, 1, 3, 3)))
+    smooth = ndimage.gaussian_filter(images.numpy().astype(np.float32), sigma=(0, 0, 0.5, 0.5))
+    return torch.from_numpy(smooth.round().astype(np.uint8))
+
+
+def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what to subtract from and divide pixels of 0..255 by."""
+    mean, std = {
+        "unit": ([0.0] * 3, [1.0] * 3),
+        "symmetric": ([0.5] * 3, [0.5] * 3),
+        "per_channel": (manifest.mean, manifest.std),
+    }[config.scaling]
+    if min(std) == 0:
+        raise UserError("scaling: 'per_channel' is not allowed: a channel is constant; use unit")
+    shape = (1, 3, 1, 1)
+    return (
+        torch.tensor(mean, device=device).mul(255).view(shape),
+        torch.tensor(std, device=device).mul(255).view(shape),
+    )
