@@ -1,0 +1,64 @@
+"""Augmentation of a whole batch at once, on the device where the images are.
+
+Each draws one set of numbers per image from its own generator, so that switching one off does not change
+what the others draw.
+"""
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from .config import TrainConfig
+
+
+def random_flip(images: Tensor, generator: Generator) -> Tensor:
+    """Mirror each image (N, C, H, W) left to right with probability 1/2."""
+    draws = torch.rand(len(images), generator=generator, device=images.device)
+    return torch.where((draws < 0.5).view(-1, 1, 1, 1), images.flip(3), images)
+
+
+def random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
+    """Shift each image (N, C, H, W) by up to `padding` pixels each way; zeros come in at the border."""
+    n, _, height, width = images.shape
+    offsets = torch.randint(0, 2 * padding + 1, (2, n), generator=generator, device=images.device)
+    rows = offsets[0].view(-1, 1, 1) + torch.arange(height, device=images.device).view(1, -1, 1)
+    columns = offsets[1].view(-1, 1, 1) + torch.arange(width, device=images.device).view(1, 1, -1)
+    batch = torch.arange(n, device=images.device).view(-1, 1, 1)
+    padded = F.pad(images, (padding,) * 4)
+    return padded[batch, :, rows, columns].permute(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
+
+
+def random_cutout(images: Tensor, side: int, generator: Generator) -> Tensor:
+    """Blank a square of `side` pixels around a random centre in each image (DeVries and Taylor, 2017)."""
+    n, _, height, width = images.shape
+    centres = torch.randint(0, height * width, (n,), generator=generator, device=images.device)
+    top, left = centres // width - side // 2, centres % width - side // 2
+    rows = torch.arange(height, device=images.device) - top.view(-1, 1)  # (N, H)
+    columns = torch.arange(width, device=images.device) - left.view(-1, 1)  # (N, W)
+    inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
+    return images.masked_fill(inside[:, None], 0)
+
+
+class Augmentation:
+    """The augmentations that a config switches on, with scaling between those on pixels and cutout."""
+
+    def __init__(
+        self, config: TrainConfig, mean: Tensor, std: Tensor, generators: dict[str, Generator]
+    ) -> None:
+        self.config, self.mean, self.std, self.generators = config, mean, std, generators
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Turn uint8 images (N, 3, 32, 32) into augmented and scaled float32 ones."""
+        if self.config.flip:
+            images = random_flip(images, self.generators["flip"])
+        if self.config.crop_padding:
+            images = random_crop(images, self.config.crop_padding, self.generators["crop"])
+        scaled = scale(images, self.mean, self.std)
+        if self.config.cutout:
+            scaled = random_cutout(scaled, self.config.cutout, self.generators["cutout"])
+        return scaled
+
+
+def scale(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Turn uint8 images into float32: minus mean, over std, both in units of 0..255."""
+    return (images.float() - mean) / std
