@@ -1,0 +1,43 @@
+"""Gather the records of a plan into one tidy table: `cifarbench collect PLAN --output results/runs.parquet`.
+
+One row per planned run, in the plan's order. Columns are the record's fields joined by dots
+(`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve. A run without a record
+keeps its row, with the status `missing`.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from .errors import UserError
+from .files import atomic
+from .plan import Plan, Run
+from .record import METRICS, read_record
+
+MISSING = "missing"
+
+
+def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
+    """Write and return the table. Raise UserError for a record that cannot be read or is another run's."""
+    rows = [collect_run(run, runs_folder / run.id / METRICS) for run in plan.runs]
+    table = pd.json_normalize(rows, sep=".")
+    with atomic(output) as temporary:
+        table.to_parquet(temporary, index=False)
+    return table
+
+
+def collect_run(run: Run, path: Path) -> dict[str, object]:
+    if not path.exists():
+        config = run.config.model_dump(mode="json")
+        return {"run": run.id, "configuration": run.configuration, "status": MISSING, "config": config}
+    record = read_record(path)
+    if record.run != run.id:
+        raise UserError(f"{path}: is the record of run {record.run!r}; remove it and train {run.id!r}")
+    return record.model_dump(mode="json")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; make it with `cifarbench collect`") from None

@@ -1,0 +1,40 @@
+"""Render the report, one HTML file that opens offline: `cifarbench report PLAN TABLE --output reports`.
+
+A pure function of the plan and the table of records: same inputs, same bytes. A section is one function
+in `sections` and one line in SECTIONS there.
+"""
+
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from .. import __version__
+from ..files import write_text
+from ..plan import Plan
+from . import sections, words
+from .results import Results
+
+PAGE = "index.html"
+
+
+def render(plan: Plan, table: pd.DataFrame, output: Path) -> None:
+    """Write the page into `output`."""
+    results = Results(plan, table)
+    made = [section for make in sections.SECTIONS for section in make(results)]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cifarbench", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=words.percent, number=words.number, spread=words.spread)
+    page = environment.get_template("page.html.j2").render(
+        plan=plan,
+        sections=made,
+        summary=sections.summary(results),
+        headline=sections.headline(results),
+        version=__version__,
+    )
+    write_text(output / PAGE, page)

@@ -1,0 +1,117 @@
+"""Figures as inline SVG: the same bytes on every machine, in the page's own font and text colour."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .results import METRICS, Configuration, curve
+
+WIDTH = 3.9  # inches; 375 CSS pixels, so that text keeps its size on a phone
+TEXT = "#010203"  # stands for the page's text colour, which differs between light and dark
+# Okabe and Ito, "Color Universal Design", 2008, without black and yellow, which one of the two pages hides.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = {"solid": "-", "dashed": "--", "dotted": ":"}  # as CSS and as matplotlib name them
+STYLE: Any = {
+    "axes.edgecolor": TEXT,
+    "axes.labelcolor": TEXT,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "grid.alpha": 0.15,
+    "grid.color": TEXT,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cifarbench",
+    "text.color": TEXT,
+    "text.parse_math": False,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
+}
+
+
+class Canvas:
+    """An axes to draw on; `svg` holds the drawing once the block is over."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.svg = ""
+
+
+@contextmanager
+def drawing(name: str, height: float, alt: str) -> Iterator[Canvas]:
+    """Yield a canvas of WIDTH x height inches; `name` keeps ids apart, `alt` says the finding in words."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        canvas = Canvas(figure.subplots())
+        yield canvas
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        canvas.svg = _inline(buffer.getvalue(), name, alt)
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """Make an SVG file part of a page: own ids, the page's text colour, a description."""
+    svg = svg[svg.index("<svg") :].replace(TEXT, "currentColor")
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', svg)
+    return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def compare(name: str, configurations: list[Configuration], metric: str, alt: str) -> str:
+    """Draw one row per configuration: a dot per seed, a tick at the mean, a line of one deviation."""
+    kind = METRICS[metric]
+    shown = [c for c in configurations if metric in c.metrics]
+    with drawing(name, 0.55 + 0.46 * len(shown), alt) as canvas:
+        axes = canvas.axes
+        for row, configuration in enumerate(shown):
+            seeds = configuration.metrics[metric]
+            values = [value * kind.factor for value in seeds.values]
+            mean, deviation = seeds.mean * kind.factor, (seeds.std or 0) * kind.factor
+            axes.axhline(row, color=TEXT, lw=0.5, alpha=0.2)
+            axes.plot([mean - deviation, mean + deviation], [row, row], color=COLOURS[1], lw=1.5)
+            axes.plot([mean], [row], "|", ms=11, mew=2, color=COLOURS[1])
+            axes.plot(values, [row] * len(values), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
+            axes.text(0, row - 0.2, configuration.label, transform=axes.get_yaxis_transform())
+        axes.set_ylim(len(shown) - 0.6, -0.75)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.set_xlabel(f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower())
+    return canvas.svg
+
+
+def line_style(index: int) -> tuple[str, str]:
+    """Return (colour, dashes by their CSS name) of the n-th curve."""
+    return COLOURS[index % len(COLOURS)], list(DASHES)[index // len(COLOURS) % len(DASHES)]
+
+
+def learning_curves(name: str, configurations: list[Configuration], field: str, alt: str) -> str:
+    """Draw a field of the epochs: a curve per configuration, its mean over seeds and a band to the extremes."""
+    percent = 100 if "accuracy" in field else 1
+    with drawing(name, 2.4, alt) as canvas:
+        axes = canvas.axes
+        for index, configuration in enumerate(configurations):
+            values = percent * curve(configuration, field)
+            colour, dashes = line_style(index)
+            epochs = range(1, values.shape[1] + 1)
+            marker = "o" if values.shape[1] == 1 else None
+            axes.plot(epochs, values.mean(0), DASHES[dashes], color=colour, marker=marker)
+            axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
+        axes.set_xlabel("epoch")
+        axes.set_title(field.replace("_", " ") + (" (%)" if percent == 100 else ""), loc="left", size=9)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid()
+    return canvas.svg

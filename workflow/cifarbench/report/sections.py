@@ -1,0 +1,204 @@
+"""The report's sections: each a function from the results to sections, and one line in SECTIONS.
+
+A function yields nothing when it has nothing to say, so that no empty frame is left.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..plan import PlannedStudy
+from . import figures
+from .results import METRICS, Configuration, Results, held_out_part
+from .words import count, listed, percent, spread
+
+WORST_CLASSES = 20  # columns that the table of classes shows at most
+
+
+class Section(NamedTuple):
+    """A heading with an anchor, the block of page.html.j2 that lays it out, and what that block shows."""
+
+    anchor: str
+    title: str
+    block: str
+    content: dict[str, Any]
+
+
+def summary(results: Results) -> list[str]:
+    """Say the answer in sentences: what was compared, what is best, what is cheapest within a point of it."""
+    if not results.ranked:
+        return [f"None of the {count(len(results.plan.runs), 'planned run')} has completed yet."]
+    best = results.ranked[0]
+    sentences = [_compared(results), _best(best)]
+    if results.same_hardware:
+        sentences += _cheapest(results, best)
+    else:
+        sentences.append("The runs come from different hardware, so their times are not compared.")
+    return sentences
+
+
+def _compared(results: Results) -> str:
+    completed = results.table[results.table["status"] == "completed"]
+    parts = [f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"]
+    sets = completed.drop_duplicates("data.name")
+    data = [
+        f"{row['data.name']} ({row['data.train_images']:,.0f} training, "
+        f"{row['data.validation_images']:,.0f} validation and {row['data.test_images']:,.0f} test images)"
+        for _, row in sets.iterrows()
+    ]
+    return f"{parts[0]} were trained and tested on {listed(data)}."
+
+
+def _best(best: Configuration) -> str:
+    accuracy = best.metrics["accuracy"]
+    around = (
+        f"mean ± standard deviation of {len(accuracy.values)} seeds"
+        if accuracy.std is not None
+        else "a single seed, so its spread is unknown"
+    )
+    return f"The highest test accuracy is that of {best.label}: {spread(accuracy, 'accuracy')} ({around})."
+
+
+def _cheapest(results: Results, best: Configuration) -> list[str]:
+    """Name the configuration of least training time within a point of the best accuracy."""
+    near = [c for c in results.ranked if c.metrics["accuracy"].mean >= best.metrics["accuracy"].mean - 0.01]
+    cheapest = min(near, key=lambda c: c.metrics["seconds"].mean)
+    if cheapest is best:
+        return ["None within one point of it trains faster."]
+    faster = best.metrics["seconds"].mean / cheapest.metrics["seconds"].mean
+    return [
+        f"Within one point of it, {cheapest.label} trains fastest: "
+        f"{spread(cheapest.metrics['accuracy'], 'accuracy')} in "
+        f"{spread(cheapest.metrics['seconds'], 'seconds')}, {faster:.1f} times faster."
+    ]
+
+
+def problems(results: Results) -> Iterator[Section]:
+    """Runs without a record, and diverged ones."""
+    missing = results.table[results.table["status"] == "missing"]["run"].tolist()
+    diverged = results.table[results.table["status"] == "diverged"]["run"].tolist()
+    if missing or diverged:
+        content = {"missing": missing, "diverged": diverged}
+        yield Section("not-completed", "Runs that did not complete", "problems", content)
+
+
+def overview(results: Results) -> Iterator[Section]:
+    """All configurations, best first."""
+    if results.ranked:
+        content = {"configurations": results.ranked, "metrics": METRICS}
+        yield Section("configurations", "All configurations", "overview", content)
+
+
+def studies(results: Results) -> Iterator[Section]:
+    """One section per study: its question, what varies, the comparison and the learning curves."""
+    for study in results.plan.studies:
+        configurations = [c for c in results.of_study(study) if "accuracy" in c.metrics]
+        if configurations:
+            yield Section(f"study-{study.name}", study.title, "study", _study(study, configurations))
+
+
+def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str, Any]:
+    comparisons = [
+        figures.compare(f"{study.name}-{metric}", configurations, metric, _finding(configurations, metric))
+        for metric in METRICS
+    ]
+    part = held_out_part(configurations)
+    curves = [
+        figures.learning_curves(
+            f"{study.name}-{field}", configurations, field, f"{field.replace('_', ' ')} over the epochs"
+        )
+        for field in (f"{part}_accuracy", f"{part}_loss", "running_train_accuracy", "running_train_loss")
+    ]
+    return {
+        "question": study.question,
+        "varied": [name.replace("_", " ") for name in study.varied],
+        "comparisons": comparisons,
+        "curves": curves,
+        "legend": [(c.label, *figures.line_style(index)) for index, c in enumerate(configurations)],
+    }
+
+
+def _finding(configurations: list[Configuration], metric: str) -> str:
+    """Say what a comparison shows, for readers who do not see it."""
+    kind = METRICS[metric]
+    order = sorted(
+        (c for c in configurations if metric in c.metrics),
+        key=lambda c: c.metrics[metric].mean * (-1 if kind.higher_is_better else 1),
+    )
+    return f"{kind.title}, best first: " + "; ".join(
+        f"{c.label} {spread(c.metrics[metric], metric)}" for c in order
+    )
+
+
+def classes(results: Results) -> Iterator[Section]:
+    """Accuracy of each class, averaged over seeds; with many classes, the hardest."""
+    for name in results.distinct("data.name"):
+        rows = []
+        for configuration in results.ranked:
+            done = configuration.completed
+            if done["data.name"].iloc[0] == name:
+                per_class = np.stack(done["final.test.per_class_accuracy"].tolist()).mean(0)
+                rows.append((configuration.label, per_class))
+                names = list(done["data.classes"].iloc[0])
+        if not rows:
+            continue
+        hardest = np.argsort(np.mean([values for _, values in rows], axis=0), kind="stable")
+        chosen = sorted(hardest[:WORST_CLASSES].tolist())
+        content = {
+            "dataset": name,
+            "classes": [names[k] for k in chosen],
+            "rows": [(label, [float(values[k]) for k in chosen]) for label, values in rows],
+            "left_out": len(names) - len(chosen),
+        }
+        yield Section(f"classes-{name}", f"Accuracy by class ({name})", "classes", content)
+
+
+def provenance(results: Results) -> Iterator[Section]:
+    """What the figures rest on: data, hardware, versions, commit, whether all sources are the same."""
+    if results.done.empty:
+        return
+    facts = {
+        "Data (sha256 of the images)": [
+            f"{row['data.name']}: {row['data.images_sha256']}"
+            for _, row in results.done.drop_duplicates("data.images_sha256").iterrows()
+        ],
+        "Device": results.distinct("environment.device_name"),
+        "Threads per run": [f"{n:.0f}" for n in results.distinct("environment.threads")],
+        "Driver": results.distinct("environment.driver"),
+        "Platform": results.distinct("environment.platform"),
+        "Python": results.distinct("environment.python"),
+        **{
+            column.removeprefix("environment.versions."): results.distinct(column)
+            for column in results.done
+            if column.startswith("environment.versions.")
+        },
+        "cifarbench": results.distinct("code.version"),
+        "Commit": results.distinct("code.commit"),
+        "Sources that decide training": [s[:12] for s in results.distinct("code.source_sha256")],
+    }
+    warnings = []
+    if len(results.distinct("code.source_sha256")) > 1:
+        warnings.append("The runs were made from different versions of the sources that decide training.")
+    if results.done["code.dirty"].eq(True).any():
+        warnings.append("Some runs were made from sources that differ from their commit.")
+    if not results.same_hardware:
+        warnings.append("The runs come from different hardware; do not compare their times.")
+    content = {"facts": {k: v for k, v in facts.items() if v}, "warnings": warnings}
+    yield Section("provenance", "Where the figures come from", "provenance", content)
+
+
+SECTIONS = (problems, overview, studies, classes, provenance)
+
+
+def headline(results: Results) -> list[tuple[str, str]]:
+    """Return small facts for the head of the page: (number, what it counts)."""
+    seconds = results.done["seconds.total"].sum() if "seconds.total" in results.done else 0.0
+    facts = [
+        (f"{len(results.done):,}", f"of {len(results.plan.runs):,} runs"),
+        (f"{len(results.distinct('config.seed')):,}", "seeds"),
+        (f"{seconds / 3600:.2f}", "hours in all"),
+    ]
+    if results.ranked:
+        facts.insert(0, (percent(results.ranked[0].metrics["accuracy"].mean), "best test accuracy"))
+    return facts

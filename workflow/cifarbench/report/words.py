@@ -1,0 +1,31 @@
+"""Numbers as the report writes them."""
+
+from .results import METRICS, Seeds
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Write a number with thousands in groups; a dash for none."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def spread(seeds: Seeds | None, metric: str) -> str:
+    """Write mean ± standard deviation, in the metric's unit; the mean alone for a single value."""
+    if seeds is None:
+        return "–"
+    kind = METRICS[metric]
+    mean = f"{seeds.mean * kind.factor:,.{kind.digits}f}"
+    around = "" if seeds.std is None else f" ± {seeds.std * kind.factor:,.{kind.digits}f}"
+    return f"{mean}{around} {kind.unit}".rstrip()
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """Join as a sentence does: a, b and c."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1] if items else ""]))
