@@ -1,0 +1,55 @@
+"""Data sets, each normalised once.
+
+REQUIRED INPUTS: none, or the local archive or folder that the config names.
+OUTPUTS: data/<dataset>/images.safetensors, data/<dataset>/manifest.json
+"""
+
+
+rule download:
+    """Download the archive of a data set and verify its checksum."""
+    output:
+        "data/{dataset}/{archive}",
+    log:
+        "data/{dataset}/{archive}.log",
+    wildcard_constraints:
+        archive=r"[^/]+\.(tar|tar\.gz|tgz|tar\.xz|zip)",
+    conda:
+        "../envs/cifarbench.yaml"
+    params:
+        url=download_url,
+        sha256=download_sha256,
+    shell:
+        r"""
+        python -m cifarbench download \
+            --url {params.url:q} \
+            --sha256 {params.sha256} \
+            --output {output:q} \
+            2>{log:q}
+        """
+
+
+rule normalise:
+    """Turn a data set into one file of uint8 images and a manifest."""
+    input:
+        archive=archive_of,
+    output:
+        images="data/{dataset}/images.safetensors",
+        manifest="data/{dataset}/manifest.json",
+    log:
+        "data/{dataset}/normalise.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    params:
+        format=lambda wildcards: DATASETS[wildcards.dataset].format,
+        source=normalise_flags,
+        fingerprint=fingerprint,
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        r"""
+        python -m cifarbench normalise \
+            --name {wildcards.dataset} \
+            --format {params.format} \
+            {params.source:q} \
+            --output {params.folder} \
+            2>{log:q}
+        """

@@ -1,0 +1,62 @@
+"""The plan, the table of all runs and the report.
+
+REQUIRED INPUTS: results/runs/<run>/metrics.json of every run of the config
+OUTPUTS: results/plan.json, results/runs.parquet, reports/index.html
+"""
+
+
+localrules:
+    all,
+    plan,
+    collect,
+    report,
+
+
+rule plan:
+    """Write down every run of the config, its id and the studies that need it."""
+    output:
+        "results/plan.json",
+    log:
+        "results/plan.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    params:
+        config=CONFIG.model_dump_json(exclude_defaults=True),
+    shell:
+        r"""
+        python -m cifarbench plan - --output {output} <<<{params.config:q} >{log} 2>&1
+        """
+
+
+rule collect:
+    """Gather all records into one tidy table."""
+    input:
+        plan="results/plan.json",
+        records=expand("results/runs/{run}/metrics.json", run=RUNS),
+    output:
+        "results/runs.parquet",
+    log:
+        "results/collect.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    shell:
+        r"""
+        python -m cifarbench collect {input.plan} --runs results/runs --output {output} 2>{log}
+        """
+
+
+rule report:
+    """Render the report from the plan and the table alone."""
+    input:
+        plan="results/plan.json",
+        table="results/runs.parquet",
+    output:
+        "reports/index.html",
+    log:
+        "results/report.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    shell:
+        r"""
+        python -m cifarbench report {input.plan} {input.table} --output reports 2>{log}
+        """

@@ -1,0 +1,17 @@
+"""This machine, as Snakemake must know it before any job starts; without torch."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def prefer_this_python() -> None:
+    """Let `python -m cifarbench` in a job mean this interpreter and this package, installed or not."""
+    package = str(Path(__file__).parents[1])
+    for name, first in (("PATH", str(Path(sys.executable).parent)), ("PYTHONPATH", package)):
+        others = os.environ.get(name)
+        os.environ[name] = os.pathsep.join([first, others] if others else [first])
+
+
+def has_nvidia_gpu() -> bool:
+    return Path("/dev/nvidia0").exists()
