@@ -13,14 +13,13 @@ if not workflow.overwrite_configfiles:
     configfile: Path(workflow.basedir) / "config.yaml"
 
 
+rule all:
+    """Train every run of the config and render the report."""
+    input:
+        "reports/index.html",
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/report.smk"
-
-
-rule all:
-    default_target: True
-    """Train every run of the config and render the report."""
-    input:
-        "reports/index.html",

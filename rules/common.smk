@@ -1,5 +1,6 @@
 """What the rules share: the plan of the config, and where each run and data set gets its input from."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 # Snakefiles share their names with Snakemake's own module, so functions are not imported into it.
+import cifarbench.archives
 import cifarbench.config
 import cifarbench.download
 import cifarbench.errors
@@ -43,29 +45,27 @@ def download_sha256(wildcards):
     return cifarbench.download.address(DATASETS[wildcards.dataset])[1]
 
 
-def archive_of(wildcards):
-    """The downloaded archive of a data set, its local file, or nothing to wait for."""
+def source_of(wildcards):
+    """The downloaded archive of a data set, its local archive or folder, or nothing (digits)."""
     dataset = DATASETS[wildcards.dataset]
     remote = cifarbench.download.address(dataset)
-    if remote:
-        return f"data/{dataset.name}/{remote[0].rsplit('/', 1)[-1]}"
-    return dataset.source if dataset.source and Path(dataset.source).is_file() else []
+    return f"data/{dataset.name}/{remote[0].rsplit('/', 1)[-1]}" if remote else dataset.source or []
 
 
-def normalise_flags(wildcards, input):
-    dataset = DATASETS[wildcards.dataset]
-    source = input.get("archive") or dataset.source
-    flags = {"source": source, "sha256": dataset.sha256}
+def source_flags(wildcards, input):
+    flags = {"source": input.get("source"), "sha256": DATASETS[wildcards.dataset].sha256}
     return [part for name, value in flags.items() if value for part in (f"--{name}", value)]
 
 
-def fingerprint(wildcards):
-    """Number of files, bytes and newest change of a source folder: normalise again when these change."""
-    source = DATASETS[wildcards.dataset].source
-    if not source or not Path(source).is_dir():
-        return None
-    stats = [path.stat() for path in Path(source).rglob("*")]
-    return [len(stats), sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)]
+def content_of(wildcards):
+    """The hash of the source, wherever it lies: only another content is normalised again."""
+    dataset = DATASETS[wildcards.dataset]
+    remote = cifarbench.download.address(dataset)
+    if remote or dataset.source is None or not Path(dataset.source).exists():
+        return remote and remote[1]
+    manifest = Path("data", dataset.name, "manifest.json")
+    recorded = json.loads(manifest.read_text())["source_sha256"] if manifest.exists() else None
+    return cifarbench.archives.known_sha256(Path(dataset.source), manifest, recorded)
 
 
 def manifest_of(wildcards):

@@ -31,7 +31,7 @@ rule download:
 rule normalise:
     """Turn a data set into one file of uint8 images and a manifest."""
     input:
-        archive=archive_of,
+        source=ancient(source_of),
     output:
         images="data/{dataset}/images.safetensors",
         manifest="data/{dataset}/manifest.json",
@@ -41,9 +41,9 @@ rule normalise:
         "../envs/cifarbench.yaml"
     params:
         format=lambda wildcards: DATASETS[wildcards.dataset].format,
-        source=normalise_flags,
-        fingerprint=fingerprint,
+        source=source_flags,
         folder=subpath(output.manifest, parent=True),
+        content=content_of,
     shell:
         r"""
         python -m cifarbench normalise \

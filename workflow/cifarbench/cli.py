@@ -34,9 +34,11 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
-    args = parser().parse_args(argv)
+    args, unknown = parser().parse_known_args(argv)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     try:
+        if unknown:
+            raise UserError(f"{unknown[0]!r} is not understood" + suggest(unknown[0], flags_of(args)))
         args.handler(args)
     except UserError as error:
         print(f"cifarbench {args.verb}: error: {error}", file=sys.stderr)
@@ -44,9 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def flags_of(args: argparse.Namespace) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name in vars(args).keys() - {"handler", "verb"}]
+
+
 def parser() -> argparse.ArgumentParser:
     root = Parser(
         prog="cifarbench",
+        allow_abbrev=False,
         description="Train, compare and report small image classifiers.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example: cifarbench train --model lenet5 --epochs 2 --data data/cifar10 --output /tmp/run",
@@ -61,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
             description=f"{help}.",
             epilog=f"example: cifarbench {name} {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         added.set_defaults(handler=handler)
         return added

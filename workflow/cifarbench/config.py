@@ -7,7 +7,7 @@ Nothing here imports torch, because Snakemake reads this at every call.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -193,7 +193,8 @@ class Dataset(_Strict):
 
     name: Slug = Field(description="name that runs use")
     format: DatasetFormat = Field(
-        description="official CIFAR archive, scikit-learn's digits, or a folder or archive of images"
+        description="official CIFAR archive, scikit-learn's digits, or a folder or archive of images; "
+        "may be left out where the name says it"
     )
     source: str | None = Field(
         None, description="path or URL; without one, the official address (cifar10, cifar100)"
@@ -201,6 +202,13 @@ class Dataset(_Strict):
     sha256: str | None = Field(
         None, description="checksum of the archive; known for the official ones", pattern="^[0-9a-f]{64}$"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_says_format(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "format" not in data and data.get("name") in get_args(DatasetFormat):
+            return {**data, "format": data["name"]}
+        return data
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:

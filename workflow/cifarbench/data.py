@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .config import TrainConfig
@@ -55,7 +55,7 @@ def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
                 {name: file.get_tensor(f"{part}_{name}") for name in ("images", "labels")}
                 for part in ("train", "test")
             )
-    except Exception as error:  # safetensors raises an error of its own that derives from Exception alone
+    except (OSError, SafetensorError) as error:
         raise UserError(f"{folder / IMAGES}: cannot be read: {error}; run `cifarbench normalise`") from None
     images, labels = denoised(train["images"], config.denoise).to(device), train["labels"].to(device)
     stay, held_out = (torch.from_numpy(rows).to(device) for rows in split_rows(train["labels"], config))

@@ -56,7 +56,7 @@ def evaluate(outputs: Outputs, classes: int) -> Evaluation:
         loss=finite(outputs.loss),
         top1=correct.double().mean().item(),
         top5=top5.double().mean().item(),
-        per_class_accuracy=(confusion.diag() / confusion.sum(1)).tolist(),
+        per_class_accuracy=[finite(share) for share in confusion.diag() / confusion.sum(1)],
         confusion=confusion.tolist(),
         calibration_error=finite(calibration_error(confidence, correct)),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
 
 from .errors import UserError, explain
 
@@ -28,8 +29,8 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~UMASK)  # some libraries write files that only their owner may read
         temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
             f"{path}: cannot be written: {reason}; nothing was left behind, "
             "make room or choose another folder and run again"

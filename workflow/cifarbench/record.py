@@ -40,13 +40,14 @@ class Epoch(_Part):
 
 
 class Evaluation(_Part):
-    """What the kept weights reach on one part of the data. Rows of `confusion` are true classes."""
+    """What the kept weights reach on one part of the data. Rows of `confusion` are true classes; a class
+    without images in this part has no accuracy."""
 
     images: int
     loss: float | None
     top1: Fraction
     top5: Fraction
-    per_class_accuracy: list[Fraction]
+    per_class_accuracy: list[Fraction | None]
     confusion: list[list[int]]
     calibration_error: float | None
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy._core.multiarray import _reconstruct
 
+from ..archives import members, sha256_of_files
 from ..download import OFFICIAL, OfficialArchive
 from ..errors import UserError
-from .source import SIZE, Images, Labels, Source, members, sha256_of_files
+from .source import SIZE, Images, Labels, Source
 
 PIXELS = 3 * SIZE * SIZE
 

@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..archives import members, sha256_of_files
 from ..errors import UserError
 from ..splits import stratified_split
-from .source import SIZE, Images, Labels, Source, members, sha256_of_files
+from .source import SIZE, Images, Labels, Source
 
 DRAWN_TEST_SHARE = 0.2
 LAYOUT = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <class>/<image>"

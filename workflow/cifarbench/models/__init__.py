@@ -26,7 +26,8 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> 
     `file` holds a model of the user's own; without it the name must be a built-in one.
     """
     path = file or BUILTIN_MODELS[config.model]
-    model = _load(path).build(classes, **check_model_knobs(config, path))
+    chosen = check_model_knobs(config, path)
+    model = _load(path).build(classes, **chosen)
     _set_batch_norm(model, config)
     if config.resolved("initialization") == "glorot_uniform":
         model.apply(_glorot)

@@ -99,7 +99,7 @@ def line_style(index: int) -> tuple[str, str]:
 
 
 def learning_curves(name: str, configurations: list[Configuration], field: str, alt: str) -> str:
-    """Draw a field of the epochs: a curve per configuration, its mean over seeds and a band to the extremes."""
+    """Draw a field of the epochs: for each configuration the mean over seeds, a band to the extremes."""
     percent = 100 if "accuracy" in field else 1
     with drawing(name, 2.4, alt) as canvas:
         axes = canvas.axes

@@ -1,0 +1,120 @@
+"""The page in a real headless Chromium: it opens offline, on a phone, in the dark, and on paper."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from cifarbench.report import render
+from conftest import needs
+from playwright.sync_api import Page, sync_playwright
+from synthetic import synthetic
+
+Open = Callable[..., Page]
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("report")
+    render(*synthetic(), folder)
+    return (folder / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def open_page(address: str) -> Iterator[Open]:
+    """Return a function that opens the page offline and demands an empty console and no request."""
+    chromium = needs("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+
+        def open_it(width: int = 1280, scheme: str = "light") -> Page:
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
+            )
+            page, said, asked = context.new_page(), list[str](), list[str]()
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(address)
+            assert said == []
+            assert asked == [address]
+            return page
+
+        yield open_it
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280, 2560])
+def test_no_width_makes_the_page_scroll_sideways(open_page: Open, width: int) -> None:
+    page = open_page(width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("summary").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_headings_come_in_order_and_every_figure_has_words(open_page: Open) -> None:
+    page = open_page()
+    levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => +h.tagName[1])")
+    assert levels[:2] == [1, 2]
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    figures = page.locator("figure svg")
+    assert figures.count() == 7
+    for index in range(figures.count()):
+        assert figures.nth(index).get_attribute("role") == "img"
+        assert len(figures.nth(index).get_attribute("aria-label") or "") > 20
+    assert "learning rate" not in (figures.first.get_attribute("aria-label") or "")
+    assert "0.001" in (figures.first.get_attribute("aria-label") or "")
+
+
+def test_the_seeds_of_a_configuration_unfold_by_keyboard(open_page: Open) -> None:
+    page = open_page()
+    seeds = page.locator(".seeds").first
+    assert not seeds.is_visible()
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert seeds.is_visible()
+    assert seeds.locator("li").count() == 3
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_the_page(open_page: Open, scheme: str) -> None:
+    """Contrast of at least 4.5 (WCAG 2.2, AA) between text and page, in the figures too."""
+    page = open_page(scheme=scheme)
+    for selector in ("p", ".note", "td", "thead th", "a", "figure svg text", ".facts li"):
+        assert page.eval_on_selector(selector, CONTRAST) >= 4.5, selector
+
+
+CONTRAST = """element => {
+  const numbers = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const style = getComputedStyle(element);
+  const ink = element.namespaceURI.endsWith('svg') ? style.fill : style.color;
+  const [a, b] = [ink, getComputedStyle(document.body).backgroundColor].map(c => light(numbers(c)));
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}"""
+
+
+def test_no_text_is_smaller_than_12_pixels(open_page: Open) -> None:
+    for width in (375, 1280):
+        page = open_page(width)
+        sizes = page.eval_on_selector_all(
+            "body *:not(svg *)", "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 12
+        heights = page.eval_on_selector_all(
+            "figure svg text",
+            "all => all.map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a)",
+        )
+        assert min(heights) >= 10.5  # figures shrink a little on the narrowest phones
+
+
+def test_it_prints(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    page.pdf(path=tmp_path / "report.pdf", format="A4")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")

@@ -1,0 +1,87 @@
+"""The table of a plan: one row per planned run, and a stop where a record is not what it should be."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cifarbench.cli import main
+from cifarbench.collect import collect, read_table
+from cifarbench.config import parse
+from cifarbench.errors import UserError
+from cifarbench.plan import Plan, flags, make_plan, write_plan
+from conftest import SMALL
+
+
+@pytest.fixture
+def half_done(digits: Path, tmp_path: Path) -> Plan:
+    """A plan of two runs, of which the first is trained."""
+    study = {"name": "s", "title": "S", "runs": [{**SMALL, "seed": [0, 1]}]}
+    plan = make_plan(parse({"studies": [study]}))
+    first = plan.runs[0]
+    call = [
+        "train",
+        "--data",
+        str(digits),
+        "--output",
+        str(tmp_path / "runs" / first.id),
+        *flags(first.config),
+    ]
+    assert main(call) == 0
+    return plan
+
+
+def test_a_missing_run_keeps_its_row(half_done: Plan, tmp_path: Path) -> None:
+    collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")
+    table = read_table(tmp_path / "runs.parquet")
+    assert table["run"].tolist() == [run.id for run in half_done.runs]
+    assert table["status"].tolist() == ["completed", "missing"]
+    assert table["config.seed"].tolist() == [0, 1]
+    assert table["final.test.top1"].notna().tolist() == [True, False]
+    assert len(table["epochs"][0]) == 1
+    assert table["epochs"][0][0]["epoch"] == 1
+
+
+def test_the_table_has_the_same_bytes_again(half_done: Plan, tmp_path: Path) -> None:
+    for name in "ab":
+        collect(half_done, tmp_path / "runs", tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_bad_record_stops_and_is_named(half_done: Plan, tmp_path: Path, fails: Callable[..., str]) -> None:
+    first, second = (tmp_path / "runs" / run.id / "metrics.json" for run in half_done.runs)
+    write_plan(half_done, tmp_path / "plan.json")
+    call = [
+        "collect",
+        tmp_path / "plan.json",
+        "--runs",
+        tmp_path / "runs",
+        "--output",
+        tmp_path / "out.parquet",
+    ]
+    content = first.read_text()
+
+    second.parent.mkdir()
+    second.write_text(content)
+    assert f"{second}: is the record of run '{half_done.runs[0].id}'; remove it" in fails(*call)
+    second.write_text(content[:1000])
+    assert str(second) in fails(*call)
+    record = json.loads(content)
+    second.write_text(json.dumps({**record, "schema_version": 2}))
+    assert f"{second}.schema_version: 2 is not allowed" in fails(*call)
+    second.write_text(json.dumps({**record, "status": "fine"}))
+    assert f"{second}.status: 'fine' is not allowed" in fails(*call)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_table_or_plan_that_is_none_is_named(
+    half_done: Plan, tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    plan, table = tmp_path / "plan.json", tmp_path / "x.parquet"
+    write_plan(half_done, plan)
+    table.write_text("no table")
+    out = ["--output", tmp_path / "report"]
+    assert "x.parquet: cannot be read" in fails("report", plan, table, *out)
+    assert "none.json: cannot be read" in fails("report", tmp_path / "none.json", table, *out)
+    with pytest.raises(UserError, match="make it with `cifarbench collect`"):
+        read_table(tmp_path / "none.parquet")

@@ -1,0 +1,182 @@
+"""The page: a pure function of plan and table, true to them in every state of the sweep."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cifarbench.plan import Plan
+from cifarbench.report import render
+from cifarbench.report.results import over_seeds
+from cifarbench.report.words import listed, spread
+from conftest import REPOSITORY
+from synthetic import synthetic
+
+
+def page_of(plan: Plan, table: pd.DataFrame, folder: Path) -> str:
+    render(plan, table, folder)
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+class Text(HTMLParser):
+    """Collects ids and the text that a reader sees, and demands that tags are balanced."""
+
+    VOID = ("meta", "br", "path", "use", "rect", "link")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attributes if name == "id" and value]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attributes if name == "id" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_the_answer_is_that_of_the_table(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    text = Text(page_of(plan, table, tmp_path)).text
+    best = table.groupby("configuration")["final.test.top1"].agg(["mean", "std"]).sort_values("mean").iloc[-1]
+    assert f"{100 * best['mean']:.1f} ± {100 * best['std']:.1f} %" in text
+    assert "12 runs of 4 configurations were trained and tested on cifar10" in text
+    assert "mean ± standard deviation of 3 seeds" in text
+
+
+def test_every_configuration_and_seed_is_there(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    text = Text(page_of(plan, table, tmp_path)).text
+    for label in plan.studies[0].labels.values():
+        assert label in text
+    for value in table["final.test.top1"]:
+        assert f"{100 * value:.2f} %" in text
+    assert plan.studies[0].question in text
+    for fact in ("Synthetic Processor", "torch", "0123456789abcdef", table["data.images_sha256"][0]):
+        assert fact in text
+
+
+def test_ids_are_unique_and_references_lead_somewhere(tmp_path: Path) -> None:
+    page = page_of(*synthetic(), tmp_path)
+    ids = Text(page).ids
+    assert len(ids) == len(set(ids))
+    for reference in re.findall(r'(?:href="#|url\(#)([^")]+)', page):
+        assert reference in ids
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    page = page_of(*synthetic(), tmp_path)
+    addresses = set(re.findall(r"(?:https?:)?//[\w./-]+", page))
+    assert {a for a in addresses if "www.w3.org" not in a} == set()
+    assert "<script" not in page
+
+
+def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    """Rendered twice in separate processes, in other time zones, languages and hash seeds."""
+    plan, table = synthetic()
+    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    table.to_parquet(tmp_path / "runs.parquet")
+    pages = []
+    for name, zone, language, seed in (("a", "UTC", "C", "1"), ("b", "Asia/Tokyo", "C.UTF-8", "2")):
+        environment = {**os.environ, "TZ": zone, "LC_ALL": language, "PYTHONHASHSEED": seed}
+        call = ["report", "plan.json", "runs.parquet", "--output", name]
+        command = [sys.executable, "-m", "cifarbench", *call]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+        pages.append((tmp_path / name / "index.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_rendering_needs_no_torch() -> None:
+    program = "import sys, cifarbench.report, cifarbench.collect; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
+    evil = "<script>alert('$x_1$')</script>"
+    plan, table = synthetic(classes=[evil, *"bcdefghij"], title=evil, question=evil)
+    page = page_of(plan, table, tmp_path)
+    assert "<script" not in page
+    assert evil in Text(page).text
+
+
+def test_a_page_without_any_record(tmp_path: Path) -> None:
+    plan, table = synthetic(status="missing")
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "None of the 12 planned runs has completed yet." in text
+    assert "12 planned runs have no record yet" in text
+    assert plan.runs[0].id in text
+    assert "Learning curves" not in text
+
+
+@pytest.mark.parametrize("status", ["missing", "diverged"])
+def test_a_page_with_some_records_says_what_is_left_out(tmp_path: Path, status: str) -> None:
+    plan, table = synthetic(status={1: status, 11: status})
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "10 runs of 4 configurations" in text
+    assert plan.runs[11].id in text
+    assert {"missing": "2 planned runs have no record", "diverged": "In 2 runs the loss"}[status] in text
+
+
+def test_one_run_alone_has_no_spread(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=1, seeds=1)
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "a single seed, so its spread is unknown" in text
+    assert "±" not in text.split("Mean ± standard deviation over")[0]
+    assert "Only the seed varies" in text
+
+
+def test_times_of_different_machines_are_not_compared(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table.loc[0, "environment.device_name"] = "Another Processor"
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "their times are not compared" in text
+    assert "trains fastest" not in text
+
+
+def test_changed_sources_are_said(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table.loc[0, "code.source_sha256"] = "f" * 64
+    table.loc[0, "code.dirty"] = True
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "made from different versions of the sources" in text
+    assert "sources that differ from their commit" in text
+
+
+def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
+    plan, table = synthetic(classes=[f"class {n}" for n in range(100)])
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "Shown are the 20 hardest classes; 80 are left out." in text
+
+
+def test_words() -> None:
+    assert over_seeds([0.5, 0.7]).std == pytest.approx(0.02**0.5)
+    assert spread(over_seeds([0.5, 0.7]), "accuracy") == "60.0 ± 14.1 %"
+    assert spread(over_seeds([1234.5]), "seconds") == "1,234.5 s"
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_the_picture_in_the_readme_is_there() -> None:
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (REPOSITORY / "README.md").read_text()):
+        assert (REPOSITORY / path).exists(), path

@@ -1,0 +1,187 @@
+"""The real workflow, run by the real Snakemake in a folder of its own, on data that is here."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from archives import image_folder, official_binary
+from cifarbench.files import sha256_of
+from conftest import REPOSITORY, SMALL, snakemake
+from server import Server
+
+NOTHING = "Nothing to be done"
+
+
+def write_config(folder: Path, *runs: dict[str, object], **config: object) -> str:
+    """Write a config of one study and return its path; its defaults are the knobs of SMALL."""
+    study = {"name": "study", "title": "A study", "runs": list(runs)}
+    content = {"title": "Test", "defaults": SMALL, "studies": [study], **config}
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+def trained(output: str) -> list[str]:
+    """Return the runs that Snakemake trained, or would train, from its output."""
+    return sorted(set(re.findall(r"--output results/runs/(\S+)", output)))
+
+
+def run(folder: Path, *arguments: str) -> str:
+    result = snakemake(folder, *arguments)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_from_config_to_report_and_only_what_is_new_is_trained(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"learning_rate": [0.001, 0.003], "seed": 0})
+    plan = run(tmp_path, "--configfile", config, "--dry-run")
+    assert len(trained(plan)) == 2
+    assert not (tmp_path / "results").exists()
+
+    output = run(tmp_path, "--configfile", config)
+    assert trained(output) == trained(plan)
+    table = pd.read_parquet(tmp_path / "results/runs.parquet")
+    assert table["status"].tolist() == ["completed", "completed"]
+    page = (tmp_path / "reports/index.html").read_text()
+    assert "2 runs of 2 configurations were trained and tested on digits" in page
+    assert NOTHING in run(tmp_path, "--configfile", config)
+
+    # A further seed, a new title: two more runs, the old ones untouched.
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/runs/*/metrics.json")}
+    write_config(tmp_path, {"learning_rate": [0.001, 0.003], "seed": [0, 1]}, title="Renamed")
+    new = trained(run(tmp_path, "--configfile", config))
+    assert [run_id[-3:] for run_id in new] == ["-s1", "-s1"]
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert "<h1>Renamed</h1>" in (tmp_path / "reports/index.html").read_text()
+
+
+def test_one_run_can_be_asked_for(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"seed": [0, 1]})
+    [first, _] = trained(run(tmp_path, "--configfile", config, "--dry-run"))
+    run(tmp_path, f"results/runs/{first}/metrics.json", "--configfile", config)
+    assert [path.name for path in (tmp_path / "results/runs").iterdir()] == [first]
+    assert json.loads((tmp_path / f"results/runs/{first}/metrics.json").read_text())["run"] == first
+    assert not (tmp_path / "reports").exists()
+
+
+def test_without_a_configfile_the_published_benchmark_is_planned(tmp_path: Path) -> None:
+    output = run(tmp_path, "--dry-run")
+    assert "--url 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz'" in output
+    assert len(trained(output)) == 45
+
+
+def test_config_swaps_in_a_local_copy_of_the_data_and_keeps_the_rest(tmp_path: Path) -> None:
+    copy = official_binary(tmp_path / "cifar-10-binary.tar.gz", "cifar10")
+    output = run(tmp_path, "--dry-run", "--config", f"datasets=[{{name: cifar10, source: {copy}}}]")
+    assert "cifarbench download" not in output
+    assert f"--source {copy}" in output
+    assert len(trained(output)) == 45
+
+
+def test_cifar10_is_downloaded_verified_and_trained_on(tmp_path: Path) -> None:
+    archive = official_binary(tmp_path / "served.tar.gz", "cifar10")
+    server = Server(archive.read_bytes())
+    dataset = {"name": "cifar10", "source": server.url, "sha256": sha256_of(archive)}
+    knobs = {"dataset": "cifar10", "validation_images": 20, "epochs": 1, "batch_size": 32}
+    config = write_config(tmp_path, knobs, datasets=[dataset], defaults={})
+    try:
+        run(tmp_path, "--configfile", config)
+    finally:
+        server.close()
+    assert server.requests == 1
+    assert (tmp_path / "data/cifar10/cifar-10-binary.tar.gz").read_bytes() == archive.read_bytes()
+    [record] = (json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*/metrics.json"))
+    assert record["data"]["train_images"] == 180
+    assert record["data"]["test_images"] == 40
+    assert record["data"]["classes"][3] == "class3"
+
+
+def test_a_folder_of_ones_own_trains_again_only_when_its_images_change(tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "mine")
+    dataset = {"name": "insects", "format": "folder", "source": "mine"}
+    config = write_config(
+        tmp_path, {"dataset": "insects", "validation_images": 2, "epochs": 1}, datasets=[dataset], defaults={}
+    )
+    run(tmp_path, "--configfile", config)
+    [record] = tmp_path.glob("results/runs/*/metrics.json")
+    assert json.loads(record.read_text())["data"]["classes"] == ["ants", "bees"]
+    assert NOTHING in run(tmp_path, "--configfile", config)
+
+    # Touched, and moved: the same content.
+    (folder / "train/ants/0.png").touch()
+    assert NOTHING in run(tmp_path, "--configfile", config)
+    folder = folder.rename(tmp_path / "moved")
+    Path(config).write_text(Path(config).read_text().replace("source: mine", "source: moved"))
+    assert trained(run(tmp_path, "--configfile", config)) == []
+    shutil.copy(folder / "train/ants/0.png", folder / "train/bees/new.png")
+    assert len(trained(run(tmp_path, "--configfile", config))) == 1
+
+
+def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "examples/own-model", tmp_path / "example")
+    config = write_config(
+        tmp_path / "example",
+        {"model": ["patches", "lenet5"]},
+        models=[{"name": "patches", "file": "patches.py"}],
+    )
+    assert len(trained(run(tmp_path, "--configfile", config))) == 2
+    assert NOTHING in run(tmp_path, "--configfile", config)
+
+    model = tmp_path / "example/patches.py"
+    model.write_text(model.read_text().replace("nn.GELU()", "nn.SiLU()"))
+    [again] = trained(run(tmp_path, "--configfile", config))
+    assert again.startswith("patches_")
+
+    # It fails now; the other model's new seed is trained all the same, and the reason is shown.
+    model.write_text(model.read_text().replace("nn.SiLU()", "nn.Conv2d(1, 1, 99)"))
+    write_config(
+        tmp_path / "example",
+        {"model": ["patches", "lenet5"], "seed": [0, 1]},
+        models=[{"name": "patches", "file": "patches.py"}],
+    )
+    result = snakemake(tmp_path, "--configfile", config)
+    assert result.returncode == 1
+    assert "RuntimeError" in result.stdout
+    names = {path.parent.name for path in tmp_path.glob("results/runs/*/metrics.json")}
+    assert {name.split("_")[0] for name in names} == {"lenet5"}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("knobs", "line"),
+    [
+        (
+            {"lerning_rate": 1},
+            "study 'study', runs[0].lerning_rate: unknown key; did you mean 'learning_rate'?",
+        ),
+        ({"model": "lenet"}, "study 'study', runs[0].model: 'lenet' is not known; did you mean 'lenet5'?"),
+    ],
+)
+def test_a_wrong_config_stops_before_anything_is_made(
+    tmp_path: Path, knobs: dict[str, object], line: str
+) -> None:
+    result = snakemake(tmp_path, "--configfile", write_config(tmp_path, knobs))
+    assert result.returncode == 1
+    assert line in result.stdout
+    assert "Traceback" not in result.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_more_validation_images_than_there_are_is_said_in_the_terminal(tmp_path: Path) -> None:
+    result = snakemake(tmp_path, "--configfile", write_config(tmp_path, {"validation_images": 5000}))
+    assert result.returncode == 1
+    assert (
+        "cifarbench train: error: validation_images: 5000 is not allowed: data set 'digits' has"
+        in result.stdout
+    )
+    assert list(tmp_path.glob("results/runs/*/metrics.json")) == []
+
+
+def test_rules_have_a_line_of_help(tmp_path: Path) -> None:
+    listing = run(tmp_path, "--list-rules")
+    for rule in ("all", "download", "normalise", "train", "plan", "collect", "report"):
+        assert re.search(rf"^{rule} \(\S.*\.\)$", listing, re.MULTILINE)
