@@ -98,6 +98,12 @@ def test_flags_give_the_same_config_and_ids_are_plain_short_paths(
     assert len(f"results/runs/{run.id}/predictions.safetensors") < 150
 
 
+def test_an_entry_may_name_its_runs() -> None:
+    runs = [{"label": "plain"}, {"label": "long", "epochs": [20, 30], "seed": [0, 1]}]
+    [study] = plan_of(runs).studies
+    assert list(study.labels.values()) == ["plain", "long, epochs 20", "long, epochs 30"]
+
+
 def test_a_plan_comes_back_from_its_file_and_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     plan = plan_of([{"seed": [0, 1]}])

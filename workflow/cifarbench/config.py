@@ -240,7 +240,7 @@ class Study(_Strict):
     question: str = Field("", description="what the reader wants to know")
     defaults: dict[str, Any] = Field({}, description="knobs of every run of this study")
     runs: list[dict[str, Any]] = Field(
-        min_length=1, description="knobs of each run; a list value is an axis of a grid"
+        min_length=1, description="knobs of each run, and a label; a list value is an axis of a grid"
     )
 
 
@@ -314,7 +314,9 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Knobs"] = {"type": "object", "properties": axes, "additionalProperties": False}
     reference = {"$ref": "#/$defs/Knobs"}
     study = schema["$defs"]["Study"]["properties"]
-    study["runs"]["items"] = reference
+    label = {"type": "string", "description": "what the report calls this run"}
+    entry = {"type": "object", "properties": {"label": label, **axes}, "additionalProperties": False}
+    study["runs"]["items"] = entry
     for properties in (schema["properties"], study):
         properties["defaults"] = {**reference, "description": properties["defaults"]["description"]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

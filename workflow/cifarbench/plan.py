@@ -65,31 +65,41 @@ def make_plan(config: Config) -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"studies: two have the name {name!r}; give each its own")
-    by_study = [expand_study(config, study) for study in config.studies]
-    runs = {run.id: run for runs in by_study for run in runs}
+    expanded = [(study, expand_study(config, study)) for study in config.studies]
+    runs = {run.id: run for _, labelled in expanded for run, _ in labelled}
     used = {run.config.dataset for run in runs.values()}
     return Plan(
         title=config.title,
         note=config.note,
         datasets=[config.dataset(name) for name in sorted(used)],
-        studies=[
-            _planned(study, study_runs) for study, study_runs in zip(config.studies, by_study, strict=True)
-        ],
+        studies=[_planned(study, labelled) for study, labelled in expanded],
         runs=list(runs.values()),
     )
 
 
-def expand_study(config: Config, study: Study) -> list[Run]:
-    """Return the runs of a study. Raise UserError naming the study and the entry that is wrong."""
-    runs: dict[str, Run] = {}
+def expand_study(config: Config, study: Study) -> list[tuple[Run, str | None]]:
+    """Return the study's runs, each with the label that its entry gives it.
+
+    Raise UserError naming the study and the entry that is wrong.
+    """
+    runs: dict[str, tuple[Run, str | None]] = {}
     for index, entry in enumerate(study.runs):
         where = f"study '{study.name}', runs[{index}]"
-        for knobs in expand_grid({**config.defaults, **study.defaults, **entry}, where):
+        own = {name: value for name, value in entry.items() if name != "label"}
+        for knobs in expand_grid({**config.defaults, **study.defaults, **own}, where):
             run = make_run(config, knobs, where)
             if run.id in runs:
                 raise UserError(f"{where}: run {run.id!r} is there twice in this study; remove one")
-            runs[run.id] = run
+            runs[run.id] = run, _label(entry, run.config)
     return list(runs.values())
+
+
+def _label(entry: dict[str, Any], config: TrainConfig) -> str | None:
+    """Return an entry's label, with the values of the entry's own axes where it has some."""
+    if "label" not in entry:
+        return None
+    axes = [name for name, value in entry.items() if _is_axis(name, value) and name != "seed"]
+    return ", ".join([str(entry["label"]), *(_told(config, name) for name in axes)])
 
 
 def expand_grid(knobs: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -154,34 +164,36 @@ def format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _planned(study: Study, runs: list[Run]) -> PlannedStudy:
-    configs = {run.configuration: run.config for run in runs}
+def _planned(study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
+    configs = {run.configuration: run.config for run, _ in labelled}
     varied = [
         name
         for name in TrainConfig.model_fields
         if name != "seed" and len({getattr(config, name) for config in configs.values()}) > 1
     ]
+    given = {run.configuration: label for run, label in labelled}
     return PlannedStudy(
         name=study.name,
         title=study.title,
         question=study.question,
         varied=varied,
-        labels={key: _label(config, varied) for key, config in configs.items()},
-        runs=[run.id for run in runs],
+        labels={key: given[key] or _what_varies(config, varied) for key, config in configs.items()},
+        runs=[run.id for run, _ in labelled],
     )
 
 
-def _label(config: TrainConfig, varied: list[str]) -> str:
+def _what_varies(config: TrainConfig, varied: list[str]) -> str:
     """Name a configuration by what varies in its study: a lone knob by its value, several by name too."""
     if len(varied) == 1:
         value = getattr(config, varied[0])
         return "default" if value is None else format_value(value) or "none"
-    told = [
-        f"{name.replace('_', ' ')} {format_value(getattr(config, name))}"
-        for name in varied[:]
-        if name != "model" and getattr(config, name) not in (None, ())
-    ]
-    return ", ".join([config.model] * ("model" in varied or not told) + told)
+    told = [name for name in varied if name != "model" and getattr(config, name) not in (None, ())]
+    model = [config.model] if "model" in varied or not told else []
+    return ", ".join(model + [_told(config, name) for name in told])
+
+
+def _told(config: TrainConfig, name: str) -> str:
+    return f"{name.replace('_', ' ')} {format_value(getattr(config, name))}"
 
 
 def flags(config: TrainConfig) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .results import METRICS, Configuration, curve
 
+LABEL_LENGTH = 58  # characters that fit above a row
 WIDTH = 3.9  # inches; 375 CSS pixels, so that text keeps its size on a phone
 TEXT = "#010203"  # stands for the page's text colour, which differs between light and dark
 # Okabe and Ito, "Color Universal Design", 2008, without black and yellow, which one of the two pages hides.
@@ -84,7 +86,8 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
             axes.plot([mean - deviation, mean + deviation], [row, row], color=COLOURS[1], lw=1.5)
             axes.plot([mean], [row], "|", ms=11, mew=2, color=COLOURS[1])
             axes.plot(values, [row] * len(values), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
-            axes.text(0, row - 0.2, configuration.label, transform=axes.get_yaxis_transform())
+            label = textwrap.shorten(configuration.label, LABEL_LENGTH, placeholder=" …")
+            axes.text(0, row - 0.2, label, transform=axes.get_yaxis_transform(), in_layout=False)
         axes.set_ylim(len(shown) - 0.6, -0.75)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
