@@ -33,8 +33,14 @@ DATASETS = {dataset.name: dataset for dataset in PLAN.datasets}
 
 
 wildcard_constraints:
-    run="|".join(map(re.escape, RUNS)),
+    run="[^/]+",
     dataset="|".join(map(re.escape, DATASETS)),
+
+
+def run_config(wildcards):
+    if wildcards.run not in RUNS:
+        raise WorkflowError(f"{wildcards.run!r} is none of this config's {len(RUNS)} runs; see snakemake -n")
+    return RUNS[wildcards.run]
 
 
 def download_url(wildcards):
@@ -69,24 +75,24 @@ def content_of(wildcards):
 
 
 def manifest_of(wildcards):
-    return f"data/{RUNS[wildcards.run].dataset}/manifest.json"
+    return f"data/{run_config(wildcards).dataset}/manifest.json"
 
 
 def images_of(wildcards):
-    return f"data/{RUNS[wildcards.run].dataset}/images.safetensors"
+    return f"data/{run_config(wildcards).dataset}/images.safetensors"
 
 
 def own_model(wildcards):
     """The file of a model of the user's own, so that editing it trains again; nothing for built-in ones."""
-    path = cifarbench.model_files.model_file(CONFIG, RUNS[wildcards.run].model)
+    path = cifarbench.model_files.model_file(CONFIG, run_config(wildcards).model)
     return [] if path in cifarbench.model_files.BUILTIN_MODELS.values() else str(path)
 
 
 def train_flags(wildcards, input):
     own = ["--model-file", input.model_file] if input.get("model_file") else []
-    return cifarbench.plan.flags(RUNS[wildcards.run]) + own
+    return cifarbench.plan.flags(run_config(wildcards)) + own
 
 
 def gpus(wildcards):
     """One GPU for each run, unless it asks for the CPU or this machine has no NVIDIA device."""
-    return int(RUNS[wildcards.run].device != "cpu" and cifarbench.machine.has_nvidia_gpu())
+    return int(run_config(wildcards).device != "cpu" and cifarbench.machine.has_nvidia_gpu())

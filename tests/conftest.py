@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from cifarbench.cli import main
 
 REPOSITORY = Path(__file__).parents[1]

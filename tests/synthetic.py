@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+
 from cifarbench.config import parse
 from cifarbench.plan import Plan, make_plan
 from cifarbench.record import (

@@ -5,16 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
+
 from cifarbench.report import render
 from conftest import needs
-from playwright.sync_api import Page, sync_playwright
+from picture import FLAGS
 from synthetic import synthetic
 
 Open = Callable[..., Page]
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 
 
 @pytest.fixture(scope="module")

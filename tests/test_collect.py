@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from cifarbench.cli import main
 from cifarbench.collect import collect, read_table
 from cifarbench.config import parse

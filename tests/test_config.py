@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from cifarbench.config import CONVENTIONS, TrainConfig, json_schema, locate, parse, read
 from cifarbench.errors import UserError
 from cifarbench.plan import make_plan

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from archives import NAMES, add, batches, image_folder, official_binary, official_python
 from cifarbench.datasets import read_source
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
-from PIL import Image
 
 
 def refusal(format: str, path: Path, sha256: str | None = None) -> str:

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cifarbench.download
 import pytest
+
+import cifarbench.download
 from archives import official_binary
 from cifarbench.cli import main
 from cifarbench.config import Dataset

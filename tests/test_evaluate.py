@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from cifarbench.evaluate import Outputs, accuracy, calibration_error, evaluate
 from sklearn import metrics
+
+from cifarbench.evaluate import Outputs, accuracy, calibration_error, evaluate
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from cifarbench.cli import main
 from cifarbench.config import TrainConfig
 from cifarbench.errors import UserError

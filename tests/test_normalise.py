@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
+
 from archives import image_folder
 from cifarbench.cli import main
 from cifarbench.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.normalise import channel_statistics
-from safetensors.numpy import load_file
 
 
 def test_the_manifest_says_what_the_images_are(digits: Path) -> None:

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from cifarbench.config import TrainConfig
 from cifarbench.optimisation import make_loss, make_optimizer, make_schedule
-from torch import nn
 
 UNDECIDED = torch.zeros(10, 10)  # a network that gives every class the probability 0.1
 EVERY_CLASS = torch.arange(10)

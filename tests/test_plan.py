@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cifarbench.cli import chosen_knobs, config_of, parser
 from cifarbench.config import TrainConfig, parse
 from cifarbench.errors import UserError
 from cifarbench.plan import Plan, configuration_id, expand_grid, flags, make_plan, read_plan, write_plan
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def plan_of(*studies: list[dict[str, object]], **config: object) -> Plan:

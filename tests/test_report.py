@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from cifarbench.plan import Plan
 from cifarbench.report import render
 from cifarbench.report.results import over_seeds

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.numpy import load_file
+
 from cifarbench.cli import main
 from cifarbench.config import TrainConfig
 from cifarbench.data import load, split_rows
@@ -14,7 +16,6 @@ from cifarbench.models import build_model
 from cifarbench.record import METRICS, PREDICTIONS, WEIGHTS, Record, read_record, write_record
 from cifarbench.train import Engine, stream_seed
 from conftest import REPOSITORY, SMALL
-from safetensors.numpy import load_file
 
 CPU = torch.device("cpu")
 

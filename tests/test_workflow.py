@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+
 from archives import image_folder, official_binary
 from cifarbench.files import sha256_of
 from conftest import REPOSITORY, SMALL, snakemake
@@ -66,6 +67,9 @@ def test_one_run_can_be_asked_for(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "results/runs").iterdir()] == [first]
     assert json.loads((tmp_path / f"results/runs/{first}/metrics.json").read_text())["run"] == first
     assert not (tmp_path / "reports").exists()
+    result = snakemake(tmp_path, "results/runs/typo-s0/metrics.json", "--configfile", config)
+    assert result.returncode == 1
+    assert "'typo-s0' is none of this config's 2 runs" in result.stdout
 
 
 def test_without_a_configfile_the_published_benchmark_is_planned(tmp_path: Path) -> None:

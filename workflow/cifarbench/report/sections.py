@@ -57,7 +57,11 @@ def _best(best: Configuration) -> str:
         if accuracy.std is not None
         else "a single seed, so its spread is unknown"
     )
-    return f"The highest test accuracy is that of {best.label}: {spread(accuracy, 'accuracy')} ({around})."
+    seconds = spread(best.metrics["seconds"], "seconds")
+    return (
+        f"The highest test accuracy is that of {best.label}: {spread(accuracy, 'accuracy')} ({around}), "
+        f"after {seconds} of training."
+    )
 
 
 def _cheapest(results: Results, best: Configuration) -> list[str]:

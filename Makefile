@@ -1,0 +1,52 @@
+# Thin: each target is a command that you may run by hand. `make demo` and `make test` set up what they need.
+.PHONY: demo run test check format lock schema picture clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+READY := $(VENV)/.ready
+
+demo: $(READY) ## train three small models on digits and render the report
+	@snakemake --cores $(CORES) --configfile examples/demo.yaml --directory demo --quiet rules reason host
+	@echo "Report: $(CURDIR)/demo/reports/index.html"
+
+run: $(READY) ## the published benchmark, config.yaml
+	snakemake --cores $(CORES) --resources gpu=1
+
+test: $(READY) ## the whole test suite
+	pytest -n $(CORES)
+
+check: $(READY) ## style, workflow lint and types
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+	mypy
+
+format: $(READY) ## rewrite the sources as `check` wants them
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+schema: $(READY) ## workflow/config.schema.json from the typed config
+	cifarbench schema >workflow/config.schema.json
+
+picture: demo ## the picture in the README, from the demo's report
+	python tests/picture.py demo/reports/index.html .github/report.png
+
+# The versions that everything is tested with, with hashes, for every platform; needs uv. Keeps what is locked
+# already; `uv pip compile --upgrade-package NAME` moves one on.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--extra dev --output-file envs/requirements.txt pyproject.toml
+
+$(READY): envs/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean: ## what `make demo` and the checks made; not data, results or reports
+	rm -rf demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
