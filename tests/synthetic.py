@@ -91,6 +91,7 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
         final=Final(epoch=run.config.epochs, chosen_by="last", validation=None, test=test),
         seconds=Seconds(setup=1, warmup=0.1, train=4.0 + 4 * position, evaluation=2, total=8 + position),
         images_per_second=9000,
+        resumptions=0,
         peak_memory_bytes=10**9,
         environment=Environment(
             device="cpu",

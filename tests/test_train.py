@@ -1,6 +1,8 @@
 """Training through the CLI on real digits: it learns, repeats to the bit, and its record is checked."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +13,10 @@ from safetensors.numpy import load_file
 from cifarbench.cli import main
 from cifarbench.config import TrainConfig
 from cifarbench.data import load, split_rows
+from cifarbench.engine import Engine, stream_seed
 from cifarbench.errors import UserError
 from cifarbench.models import build_model
 from cifarbench.record import METRICS, PREDICTIONS, WEIGHTS, Record, read_record, write_record
-from cifarbench.train import Engine, stream_seed
 from conftest import REPOSITORY, SMALL
 
 CPU = torch.device("cpu")
@@ -57,7 +59,7 @@ def test_the_record_is_complete_and_consistent(learnt: tuple[Path, Record]) -> N
     assert record.model.parameters == 198_506
     assert record.seconds.train == pytest.approx(sum(e.train_seconds for e in record.epochs))
     parts = record.seconds
-    assert parts.setup + parts.warmup + parts.train + parts.evaluation <= parts.total
+    assert parts.setup + parts.warmup + parts.train + parts.evaluation == pytest.approx(parts.total)
     assert record.images_per_second == pytest.approx(6 * 1237 / parts.train)
     assert record.environment.threads == 1
     assert record.in_force["optimizer_eps"] == 1e-8
@@ -114,7 +116,7 @@ def order_and_weights(digits: Path, **knobs: object) -> tuple[torch.Tensor, torc
     engine = Engine(config, data, model, CPU)
     engine.warm_up()
     first_weights = next(model.parameters()).detach().clone()
-    return torch.randperm(len(data.train), generator=engine.order), first_weights
+    return torch.randperm(len(data.train), generator=engine.generators["order"]), first_weights
 
 
 def test_one_seed_means_one_order_for_every_model_and_knob(digits: Path) -> None:
@@ -207,6 +209,20 @@ def test_per_channel_scaling_has_mean_0_and_deviation_1(digits: Path) -> None:
     scaled = (data.train.images.float() - data.mean) / data.std
     assert scaled.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-3)
     assert scaled.std((0, 2, 3)) == pytest.approx([1, 1, 1], abs=1e-3)
+
+
+def test_a_training_imports_only_what_it_needs(digits: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from cifarbench.cli import main; assert main(sys.argv[1:]) == 0;"
+        "print(*(name for name in sys.modules))"
+    )
+    call = ["train", "--data", str(digits), "--output", str(tmp_path), "--validation-images", "200"]
+    flags = ["--epochs", "1", "--schedule", "cosine"]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *call, *flags], capture_output=True, text=True, check=True
+    )
+    slow = {"torch._dynamo", "torchvision", "pandas", "matplotlib", "sklearn", "scipy", "snakemake", "pooch"}
+    assert slow & set(result.stdout.split()) == set()
 
 
 def test_the_best_epoch_is_kept_where_asked_for(digits: Path, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The command line: `cifarbench <verb>`. Exit codes: 0 done, 1 failed, 2 the call or its input is wrong.
+"""The command line: `cifarbench <verb>`.
+
+Exit codes: 0 done, 1 failed, 2 the call or its input is wrong, 75 stopped by a signal and saved.
 
 Each step of the workflow is a verb. The flags of `train` and `models` come from `TrainConfig`. torch is
 imported only by the verbs that need it, so that --help and the rest answer at once.
@@ -21,6 +23,8 @@ from .config import DatasetFormat, TrainConfig, json_schema, locate, parse, read
 from .errors import UserError, explain, suggest
 from .model_files import BUILTIN_MODELS, check_model_knobs, model_knobs
 from .plan import canonical, format_value, make_plan, read_plan, summary, write_plan
+
+INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -110,6 +114,12 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--output", type=Path, required=True, help="folder to write")
     add.add_argument("--model-file", type=Path, help="Python file of a model of your own")
     add.add_argument("--threads", type=int, default=1, help="processor threads to use (default: 1)")
+    add.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=5,
+        help="save how far the training is this often; the same command goes on from there (default: 5)",
+    )
     add_knobs(add)
 
     add = verb(
@@ -221,9 +231,14 @@ def train(args: argparse.Namespace) -> None:
 
     knobs = {**chosen_knobs(args), "dataset": read_manifest(args.data).name}
     config = config_of(knobs, args.model_file)
+    from .checkpoint import Interrupted
     from .train import train
 
-    train(config, args.data, args.output, args.model_file, args.threads)
+    try:
+        train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
+    except Interrupted:
+        print("cifarbench train: stopped and saved; the same command goes on from there", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def collect(args: argparse.Namespace) -> None:

@@ -17,8 +17,10 @@ PACKAGE = Path(__file__).parent
 # The sources that decide what a training produces, beside the model's own file.
 TRAINING_SOURCES = (
     "augment.py",
+    "checkpoint.py",
     "config.py",
     "data.py",
+    "engine.py",
     "evaluate.py",
     "models/__init__.py",
     "optimisation.py",

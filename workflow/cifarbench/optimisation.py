@@ -1,8 +1,10 @@
 """Losses, optimizers and learning rate schedules, as PyTorch has them or as Keras computes them."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import (
@@ -82,6 +84,22 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> optim.Optimizer:
     kind, own = kinds[config.optimizer]
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     return kind(model.parameters(), **common, **own)
+
+
+def plain_step(optimizer: optim.Optimizer) -> Callable[[], None]:
+    """Return the optimizer's step without its wrappers, which import PyTorch's compiler and record profiles.
+
+    The import takes longer than many a training here. Schedules warn when the wrapped step is not called,
+    so they are told that it was.
+    """
+    step = inspect.unwrap(type(optimizer).step)
+    setattr(optimizer, "_opt_called", True)  # noqa: B010  # not declared, so no plain assignment
+
+    def take() -> None:
+        with torch.no_grad():
+            step(optimizer)
+
+    return take
 
 
 def make_schedule(

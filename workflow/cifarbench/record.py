@@ -126,6 +126,8 @@ class Record(_Part):
     final: Final
     seconds: Seconds
     images_per_second: float
+    resumptions: int
+    """How often the training was interrupted and went on."""
     peak_memory_bytes: int
     environment: Environment
     code: Code

@@ -1,0 +1,171 @@
+"""Interruption: stopped or killed at any moment, a training goes on to the very same bits."""
+
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cifarbench.checkpoint import CHECKPOINT, Checkpoint
+from cifarbench.cli import main
+from cifarbench.engine import Engine
+from cifarbench.record import METRICS, PREDICTIONS, WEIGHTS, Record, read_record
+from test_train import train, without_times
+
+# Between them: every optimizer state, schedule, random stream and way to keep weights.
+RECIPES = {
+    "adam, all augmentation, dropout": "--model baseline --flip true --crop-padding 4 --cutout 8 "
+    "--dropout 0.5",
+    "sgd, warm-up and cosine": "--optimizer sgd --momentum 0.9 --learning-rate 0.05 --schedule cosine "
+    "--warmup-epochs 0.5 --report-epoch best_validation",
+    "rmsprop, one cycle, bfloat16": "--optimizer rmsprop --schedule one_cycle --precision bfloat16 "
+    "--model baseline",
+    "adagrad, multistep": "--optimizer adagrad --schedule multistep --milestones 1,2 --conventions keras",
+    "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
+}
+EPOCHS = ["--epochs", "3"]
+STEPS = 3 * 20  # 1,237 images in batches of 64
+
+
+def content(record: Record) -> dict[str, object]:
+    kept = without_times(record)
+    del kept["resumptions"]
+    return kept
+
+
+def same_result(first: Path, second: Path) -> bool:
+    for name in (WEIGHTS, PREDICTIONS):
+        if (first / name).read_bytes() != (second / name).read_bytes():
+            return False
+    return content(read_record(first / METRICS)) == content(read_record(second / METRICS))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_stopped_at_random_steps_it_ends_with_the_same_bits(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    flags = [*EPOCHS, *RECIPES[recipe].split()]
+    train(digits, tmp_path / "whole", *flags)
+
+    stops = sorted(random.Random(recipe).sample(range(1, STEPS), 4))
+    steps, plain_step = 0, Engine.step
+
+    def stopping_step(
+        self: Engine, images: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal steps
+        steps += 1
+        assert self.checkpoint is not None
+        self.checkpoint.stop_asked = steps in stops
+        return plain_step(self, images, labels)
+
+    monkeypatch.setattr(Engine, "step", stopping_step)
+    small = ["--validation-images", "200", "--batch-size", "64"]
+    call = ["train", "--data", str(digits), "--output", str(tmp_path / "stopped"), *small, *flags]
+    for _ in stops:
+        with pytest.raises(SystemExit) as stop:
+            main(call)
+        assert stop.value.code == 75
+        assert [path.name for path in (tmp_path / "stopped").iterdir()] == [CHECKPOINT]
+    assert main(call) == 0
+    assert steps == STEPS
+    assert same_result(tmp_path / "whole", tmp_path / "stopped")
+    record = read_record(tmp_path / "stopped" / METRICS)
+    assert record.resumptions == len(stops)
+    assert record.seconds.train == pytest.approx(sum(e.train_seconds for e in record.epochs))
+    assert not (tmp_path / "stopped" / CHECKPOINT).exists()
+
+
+def process(digits: Path, output: Path, *flags: str) -> subprocess.Popen[str]:
+    small = ["--validation-images", "200", "--batch-size", "64", "--model", "baseline"]
+    command = [sys.executable, "-m", "cifarbench", "train", "--data", str(digits), "--output", str(output)]
+    return subprocess.Popen([*command, *small, *flags], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_saves_and_the_same_command_goes_on(
+    digits: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    flags = ["--epochs", "12"]
+    train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    running = process(digits, tmp_path / "stopped", *flags)
+    assert running.stderr is not None
+    running.stderr.readline()  # the first epoch is over
+    running.send_signal(number)
+    rest = running.communicate()[1]
+    assert running.returncode == 75
+    assert "stopped and saved; the same command goes on from there" in rest
+    assert "Traceback" not in rest
+    again = process(digits, tmp_path / "stopped", *flags)
+    assert "going on after epoch" in again.communicate()[1]
+    assert again.returncode == 0
+    assert same_result(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    """kill -9, again and again, while a checkpoint is written after every step."""
+    flags = ["--epochs", "6", "--flip", "true"]
+    train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    checkpoint = tmp_path / "killed" / CHECKPOINT
+    moments = random.Random(0)
+
+    def written() -> int:
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+    for _ in range(8):
+        running, before = process(digits, tmp_path / "killed", *flags, "--checkpoint-minutes", "0"), written()
+        while written() == before:
+            assert running.poll() is None
+        time.sleep(moments.uniform(0, 0.1))
+        running.kill()
+        running.communicate()
+        assert running.returncode == -signal.SIGKILL
+    running = process(digits, tmp_path / "killed", *flags)
+    assert "set aside" not in running.communicate()[1]
+    assert same_result(tmp_path / "whole", tmp_path / "killed")
+    assert read_record(tmp_path / "killed" / METRICS).resumptions == 8
+
+
+class Harm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("harm",)
+
+
+@pytest.mark.parametrize("fault", ["cut off", "no checkpoint", "a pickle that runs code", "another seed's"])
+def test_a_checkpoint_that_is_not_ours_is_set_aside(
+    digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    output, path = tmp_path / "run", tmp_path / "run" / CHECKPOINT
+    checkpoint = Checkpoint(output, {"run": "another"}, 0)
+    checkpoint.save({"weights": torch.zeros(1000)})
+    if fault == "cut off":
+        path.write_bytes(path.read_bytes()[:2000])
+    elif fault == "no checkpoint":
+        path.write_text("no checkpoint")
+    elif fault == "a pickle that runs code":
+        torch.save({"identity": Harm()}, path)
+    caplog.set_level(logging.WARNING)
+    train(digits, output)
+    train(digits, tmp_path / "whole")
+    assert same_result(output, tmp_path / "whole")
+    assert (output / f"{CHECKPOINT}.set-aside").exists()
+    assert not Path("harm").exists()
+    reason = "has another run" if fault == "another seed's" else "cannot be read"
+    assert reason in caplog.text
+    assert "training starts over" in caplog.text
+
+
+def test_no_signal_is_lost_or_kept(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    checkpoint = Checkpoint(tmp_path, {}, 1e9)
+    with checkpoint.listening():
+        assert not checkpoint.due
+        signal.raise_signal(signal.SIGTERM)
+        assert checkpoint.due
+    assert signal.getsignal(signal.SIGTERM) is before

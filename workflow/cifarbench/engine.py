@@ -1,0 +1,278 @@
+"""The training loop: a model, its optimizer and its random streams, step by step, saved and restored.
+
+Everything random draws from a stream of its own (weights, order, dropout, each augmentation), seeded by
+the run's seed and the stream's name. So changing one knob does not shuffle the others, and one seed means
+the same order of images for every model.
+"""
+
+import copy
+import hashlib
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from .augment import Augmentation, scale
+from .checkpoint import Checkpoint, Interrupted, State
+from .config import TrainConfig
+from .data import Data, ImageSet
+from .evaluate import Outputs, accuracy, evaluate, finite, forward_all
+from .optimisation import make_loss, make_optimizer, make_schedule, plain_step
+from .record import Epoch, Final, Seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a training is: what a checkpoint holds beside weights, optimizer and random streams."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    order: Tensor | None = None  # of the epoch under way
+    position: int = 0  # images of it that are done
+    total_loss: Tensor | None = None
+    correct: Tensor | None = None
+    epoch_seconds: float = 0.0
+    kept_weights: dict[str, Tensor] = field(default_factory=dict)
+    kept_epoch: int = 0
+    best: float = -math.inf
+    setup_seconds: float = 0.0
+    warmup_seconds: float = 0.0
+    resumptions: int = 0
+
+    def to_state(self) -> State:
+        return {**vars(self), "epochs": [epoch.model_dump() for epoch in self.epochs]}
+
+    @classmethod
+    def from_state(cls, state: State) -> "Progress":
+        progress = cls(**{**state, "epochs": [Epoch(**epoch) for epoch in state["epochs"]]})
+        progress.resumptions += 1
+        return progress
+
+    def seconds(self) -> Seconds:
+        train = math.fsum(epoch.train_seconds for epoch in self.epochs)
+        evaluation = math.fsum(epoch.evaluation_seconds for epoch in self.epochs)
+        parts = (self.setup_seconds, self.warmup_seconds, train, evaluation)
+        return Seconds(
+            setup=parts[0], warmup=parts[1], train=train, evaluation=evaluation, total=math.fsum(parts)
+        )
+
+
+class Engine:
+    """A model in training: its optimizer, its random streams, and how far it is."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Data,
+        model: nn.Module,
+        device: torch.device,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.config, self.data, self.model, self.device = config, data, model, device
+        self.checkpoint = checkpoint
+        self.loss = make_loss(config, model)
+        self.optimizer = make_optimizer(config, model)
+        self.optimizer_step = plain_step(self.optimizer)
+        self.schedule = make_schedule(config, self.optimizer, math.ceil(len(data.train) / config.batch_size))
+        self.generators = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
+        self.augment = Augmentation(config, data.mean, data.std, dict(self.generators))
+        self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
+        self.dropout_state: State = {}
+        self.progress = Progress()
+        state = checkpoint.load(device) if checkpoint else None
+        if state:
+            self.restore(state)
+
+    def autocast(self) -> torch.autocast:
+        low = self.config.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
+
+    def warm_up(self) -> float:
+        """Run one step on a copy of the model, so that lazy initialisation is not timed as training."""
+        start = time.perf_counter()
+        twin = copy.deepcopy(self.model).train()
+        images, labels = self.data.train.batch(slice(self.config.batch_size))
+        with self.autocast():
+            logits = twin(scale(images, self.data.mean, self.data.std))
+        self.loss(logits, labels).backward()
+        synchronise(self.device)
+        torch.manual_seed(stream_seed(self.config.seed, "dropout"))
+        if self.dropout_state:
+            set_random_state(self.dropout_state)
+        return time.perf_counter() - start
+
+    def state(self) -> State:
+        """Return everything that the rest of the training depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+            "dropout": random_state(self.device),
+            "progress": self.progress.to_state(),
+        }
+
+    def restore(self, state: State) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(state["schedule"])
+        for name, generator_state in state["generators"].items():
+            self.generators[name].set_state(generator_state.cpu())
+        self.dropout_state = state["dropout"]
+        self.progress = Progress.from_state(state["progress"])
+        log.info("going on after epoch %d and %d images", len(self.progress.epochs), self.progress.position)
+
+    def fit(self) -> None:
+        """Train all epochs, or until the running loss is no longer finite."""
+        epochs = self.progress.epochs
+        while len(epochs) < self.config.epochs:
+            self.train_rest_of_epoch()
+            epochs.append(self.end_epoch())
+            self.keep_if_chosen(epochs[-1])
+            log_epoch(epochs[-1])
+            if epochs[-1].running_train_loss is None:
+                log.warning("diverged: the loss of epoch %d is not finite; training ends here", len(epochs))
+                break
+            self.save_if_due()
+
+    def train_rest_of_epoch(self) -> None:
+        """Pass over the training images once, or over those that a stopped pass has left."""
+        progress, part, size = self.progress, self.data.train, self.config.batch_size
+        if progress.order is None:
+            progress.order = torch.randperm(len(part), generator=self.generators["order"]).to(self.device)
+            progress.total_loss = torch.zeros((), device=self.device, dtype=torch.float64)
+            progress.correct = torch.zeros((), device=self.device, dtype=torch.int64)
+        assert progress.total_loss is not None and progress.correct is not None  # set with the order
+        self.model.train()
+        start = time.perf_counter() - progress.epoch_seconds
+        for positions in progress.order[progress.position :].split(size):
+            images, labels = part.batch(positions)
+            loss, correct = self.step(images, labels)
+            progress.total_loss += loss * len(labels)
+            progress.correct += correct
+            progress.position += len(labels)
+            if self.checkpoint and self.checkpoint.due and progress.position < len(part):
+                synchronise(self.device)
+                progress.epoch_seconds = time.perf_counter() - start
+                self.save_if_due()
+        synchronise(self.device)
+        progress.epoch_seconds = time.perf_counter() - start
+
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step of the optimizer; return the mean loss and the number of right predictions."""
+        with self.autocast():
+            logits = self.model(self.augment(images))
+        loss = self.loss(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer_step()
+        self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        if self.schedule:
+            self.schedule.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    def end_epoch(self) -> Epoch:
+        """Evaluate after a pass and return its figures; the next pass starts anew."""
+        progress, images = self.progress, len(self.data.train)
+        assert progress.total_loss is not None and progress.correct is not None  # the pass set them
+        start = time.perf_counter()
+        validation = self.outputs(self.data.validation) if len(self.data.validation) else None
+        test = self.outputs(self.data.test)
+        synchronise(self.device)
+        epoch = Epoch(
+            epoch=len(progress.epochs) + 1,
+            learning_rate=self.learning_rate,
+            running_train_loss=finite(progress.total_loss / images),
+            running_train_accuracy=(progress.correct / images).item(),
+            validation_loss=finite(validation.loss) if validation else None,
+            validation_accuracy=accuracy(validation).item() if validation else None,
+            test_loss=finite(test.loss),
+            test_accuracy=accuracy(test).item(),
+            train_seconds=progress.epoch_seconds,
+            evaluation_seconds=time.perf_counter() - start,
+        )
+        progress.order, progress.position, progress.epoch_seconds = None, 0, 0.0
+        return epoch
+
+    def save_if_due(self) -> None:
+        """Save a checkpoint when its time has come; raise Interrupted when a signal asked to stop."""
+        if self.checkpoint and self.checkpoint.due:
+            self.checkpoint.save(self.state())
+            if self.checkpoint.stop_asked and len(self.progress.epochs) < self.config.epochs:
+                raise Interrupted
+
+    def outputs(self, part: ImageSet) -> Outputs:
+        return forward_all(self.model, part, self.data, self.loss, self.autocast)
+
+    def keep_if_chosen(self, epoch: Epoch) -> None:
+        """Keep the weights of the last epoch, or of the first one with the best accuracy."""
+        scores = {
+            "last": epoch.epoch,
+            "best_validation": epoch.validation_accuracy,
+            "best_test": epoch.test_accuracy,
+        }
+        score = scores[self.config.report_epoch]
+        if score is not None and score > self.progress.best:
+            self.progress.best, self.progress.kept_epoch = score, epoch.epoch
+            weights = self.model.state_dict()
+            self.progress.kept_weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+    def final(self) -> tuple[Outputs, Final]:
+        """Load the kept weights, run them over the test set and the validation images, and evaluate."""
+        self.model.load_state_dict(self.progress.kept_weights)
+        classes = len(self.data.manifest.classes)
+        test = self.outputs(self.data.test)
+        validation = self.outputs(self.data.validation) if len(self.data.validation) else None
+        return test, Final(
+            epoch=self.progress.kept_epoch,
+            chosen_by=self.config.report_epoch,
+            validation=evaluate(validation, classes) if validation else None,
+            test=evaluate(test, classes),
+        )
+
+
+def random_state(device: torch.device) -> State:
+    """Return the states of the default generators, which dropout draws from."""
+    gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return {"cpu": torch.get_rng_state(), "cuda": gpu}
+
+
+def set_random_state(state: State) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+def stream_seed(seed: int, stream: str) -> int:
+    """Derive the seed of one stream of random numbers; 63 bits."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{stream}".encode()).digest()[:8]) >> 1
+
+
+def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(stream_seed(seed, stream))
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def log_epoch(epoch: Epoch) -> None:
+    def number(value: float | None) -> str:
+        return "   -  " if value is None else f"{value:.4f}"
+
+    log.info(
+        "epoch %4d  lr %.6f  train loss %s acc %s  validation acc %s  test acc %s  %.2f s",
+        epoch.epoch,
+        epoch.learning_rate,
+        number(epoch.running_train_loss),
+        number(epoch.running_train_accuracy),
+        number(epoch.validation_accuracy),
+        number(epoch.test_accuracy),
+        epoch.train_seconds,
+    )
