@@ -276,6 +276,16 @@ def test_a_wrong_flag_is_one_line_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_too_little_memory_is_said_with_the_batch_size(
+    digits: Path, tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "step", lambda *_: torch.empty(2**50))
+    call = ["train", "--data", digits, "--output", tmp_path / "out", "--validation-images", "0"]
+    line = fails(*call, "--batch-size", "99")
+    assert "batch_size: 99 is too much for model 'lenet5' in the memory of this cpu; choose a smaller" in line
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said_in_a_line(
     digits: Path, tmp_path: Path, fails: Callable[..., str]

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -232,10 +233,12 @@ def train(args: argparse.Namespace) -> None:
     knobs = {**chosen_knobs(args), "dataset": read_manifest(args.data).name}
     config = config_of(knobs, args.model_file)
     from .checkpoint import Interrupted
+    from .lease import lease
     from .train import train
 
     try:
-        train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
+        with nullcontext() if config.device == "cpu" else lease():
+            train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
     except Interrupted:
         print("cifarbench train: stopped and saved; the same command goes on from there", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -2,6 +2,8 @@
 
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,12 +64,12 @@ def train(
     checkpoint = Checkpoint(output, identity(config, data_folder, code, device), checkpoint_seconds)
     engine = Engine(config, data, model.to(device), device, checkpoint)
     setup = time.perf_counter() - start
-    warmup = engine.warm_up()
-    engine.progress.setup_seconds += setup
-    engine.progress.warmup_seconds += warmup
-    with checkpoint.listening():
-        engine.fit()
-    outputs, final = engine.final()
+    with naming_the_batch_size(config, device):
+        engine.progress.warmup_seconds += engine.warm_up()
+        engine.progress.setup_seconds += setup
+        with checkpoint.listening():
+            engine.fit()
+        outputs, final = engine.final()
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
     record = make_record(engine, facts, code, final, data_folder)
@@ -131,6 +133,20 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "cuda" and not available:
         raise UserError("device: 'cuda' is not allowed: PyTorch sees no GPU here; use cpu or auto")
     return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+@contextmanager
+def naming_the_batch_size(config: TrainConfig, device: torch.device) -> Iterator[None]:
+    """Turn running out of memory into the line that says what to change."""
+    try:
+        yield
+    except RuntimeError as error:  # PyTorch has a class of its own for this on a GPU, none on a CPU
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise UserError(
+            f"batch_size: {config.batch_size} is too much for model {config.model!r} in the memory of this "
+            f"{device.type}; choose a smaller one"
+        ) from None
 
 
 def peak_memory_bytes(device: torch.device) -> int:
