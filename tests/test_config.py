@@ -1,6 +1,8 @@
 """The typed config: what it takes, what it refuses, and the one line that says why."""
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,15 @@ def test_a_missing_config_file_is_named(tmp_path: Path) -> None:
     broken.write_text("studies: [")
     with pytest.raises(UserError, match=r"broken.yaml: cannot be read as YAML: .*line 1"):
         read(broken)
+
+
+def test_standard_input_is_read_and_checked_too(
+    fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("studies: ["))
+    assert "-: cannot be read as YAML" in fails("plan", "-")
+    monkeypatch.setattr("sys.stdin", io.StringIO("{titel: x, studies: [{name: a, title: A, runs: [{}]}]}"))
+    assert "config.titel: unknown key; did you mean 'title'?" in fails("plan", "-")
 
 
 def test_relative_paths_are_found_beside_the_config(tmp_path: Path) -> None:

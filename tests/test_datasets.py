@@ -16,7 +16,7 @@ from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
 
-def refusal(format: str, path: Path, sha256: str | None = None) -> str:
+def refusal(format: str, path: Path | None, sha256: str | None = None) -> str:
     with pytest.raises(UserError) as caught:
         read_source(format, path, sha256)
     assert "\n" not in str(caught.value)
@@ -192,6 +192,8 @@ def test_a_spoilt_folder_is_refused_by_name(tmp_path: Path, spoil: Callable[[Pat
 
 def test_sources_that_are_not_there_or_empty_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in refusal("folder", tmp_path / "none")
+    assert "source is missing; lay it out as" in refusal("folder", None)
+    assert "is not the official archive; set `source`" in refusal("cifar10", None)
     assert "holds no images; lay it out as train/<class>/<image>" in refusal("folder", tmp_path)
     odd = tmp_path / "images.rar"
     odd.touch()

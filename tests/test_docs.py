@@ -11,12 +11,10 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from cifarbench import __version__
-from cifarbench.cli import main, parser
+from cifarbench.cli import VERBS, main, parser
 from cifarbench.config import TrainConfig
 from cifarbench.environment import PACKAGE, TRAINING_SOURCES
 from conftest import REPOSITORY
-
-VERBS = next(iter(parser()._subparsers._group_actions)).choices  # type: ignore[union-attr]
 
 
 def read(path: str) -> str:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cifarbench.cli import chosen_knobs, config_of, parser
+from cifarbench.cli import parser
 from cifarbench.config import TrainConfig, parse
 from cifarbench.errors import UserError
+from cifarbench.knob_flags import chosen_knobs, config_of
 from cifarbench.plan import Plan, configuration_id, expand_grid, flags, make_plan, read_plan, write_plan
 
 

@@ -164,6 +164,13 @@ def test_changed_sources_are_said(tmp_path: Path) -> None:
     assert "sources that differ from their commit" in text
 
 
+def test_an_epoch_chosen_on_the_test_images_is_marked(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    assert "chosen on the test images" not in Text(page_of(plan, table, tmp_path)).text
+    table.loc[0, "final.chosen_by"] = "best_test"
+    assert Text(page_of(plan, table, tmp_path)).text.count("chosen on the test images, as published") == 1
+
+
 def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
     plan, table = synthetic(classes=[f"class {n}" for n in range(100)])
     text = Text(page_of(plan, table, tmp_path)).text

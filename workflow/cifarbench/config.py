@@ -5,6 +5,7 @@ flags of `cifarbench train`, the `config` block of each record and the table of 
 Nothing here imports torch, because Snakemake reads this at every call.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -35,6 +36,7 @@ CONVENTIONS: dict[str, dict[str, Any]] = {
         "initial_accumulator": {"adagrad": 0.1},
     },
 }
+CONVENTION_KNOBS = tuple(CONVENTIONS["pytorch"])
 # Knobs of the model itself. Unset means the model's own value; a model that does not know one refuses it.
 MODEL_KNOBS = ("width", "activation", "conv_activation", "dropout", "classifier")
 # Knobs that only some optimizers, schedules or losses read: (knob, the knob that decides, its values).
@@ -59,7 +61,7 @@ def knob(default: Any, help: str, unit: str | None = None, **bounds: Any) -> Any
 class TrainConfig(BaseModel):
     """Everything that decides what one training produces; with its data, it is the identity of a run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dataset: str = knob("cifar10", "data set, by name", min_length=1)
     model: str = knob("lenet5", "model, by name", min_length=1)
@@ -279,9 +281,9 @@ def _keys_at(error: ValidationError) -> list[str]:
 
 
 def read(path: Path) -> Any:
-    """Read a YAML file. Raise UserError if it is missing or no YAML."""
+    """Read a YAML file, or standard input for `-`. Raise UserError if it is missing or no YAML."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
 

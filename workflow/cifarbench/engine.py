@@ -78,9 +78,10 @@ class Engine:
         self.optimizer = make_optimizer(config, model)
         self.optimizer_step = plain_step(self.optimizer)
         self.schedule = make_schedule(config, self.optimizer, math.ceil(len(data.train) / config.batch_size))
+        self.learning_rate = config.learning_rate  # of the step before
         self.generators = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
-        self.augment = Augmentation(config, data.mean, data.std, dict(self.generators))
         self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
+        self.augment = Augmentation(config, data.mean, data.std, self.generators)
         self.dropout_state: State = {}
         self.progress = Progress()
         state = checkpoint.load(device) if checkpoint else None

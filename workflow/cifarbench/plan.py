@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .config import Config, Dataset, Study, TrainConfig, convention, default_of
+from .config import CONVENTION_KNOBS, Config, Dataset, Study, TrainConfig, convention, default_of
 from .errors import UserError, explain
 from .files import read_model, write_text
 from .model_files import check_model_knobs, model_file, model_knobs
@@ -129,19 +129,19 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
     train = canonical(train, model_knobs(path))
-    configuration = configuration_id(train)
-    return Run(id=f"{configuration}-s{train.seed}", configuration=configuration, config=train)
+    return Run(id=run_id(train), configuration=configuration_id(train), config=train)
 
 
 def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
     """Unset each knob that says what would hold anyway, so that one experiment has one id."""
-    implied = dict(own_values)
-    for name in ("initialization", "batch_norm_momentum", "batch_norm_eps"):
-        implied[name] = convention(config.conventions, config.optimizer, name)
-    for name in ("optimizer_eps", "rho", "initial_accumulator"):
-        implied[name] = convention(config.conventions, config.optimizer, name)
+    filled = {name: convention(config.conventions, config.optimizer, name) for name in CONVENTION_KNOBS}
+    implied = {**own_values, **filled}
     said_again = [name for name, value in implied.items() if getattr(config, name) == value]
     return config.model_copy(update=dict.fromkeys(said_again))
+
+
+def run_id(config: TrainConfig) -> str:
+    return f"{configuration_id(config)}-s{config.seed}"
 
 
 def configuration_id(config: TrainConfig) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils import flop_counter
 
 from .checkpoint import Checkpoint
-from .config import TrainConfig
+from .config import CONVENTION_KNOBS, TrainConfig
 from .data import Data, load
 from .engine import Engine, stream_seed
 from .environment import describe_code, describe_environment
@@ -23,17 +23,8 @@ from .files import atomic, sha256_of
 from .manifest import MANIFEST, Manifest
 from .model_files import BUILTIN_MODELS
 from .models import build_model, count_flops, count_parameters
-from .plan import configuration_id
+from .plan import configuration_id, run_id
 from .record import PREDICTIONS, WEIGHTS, Code, DataFacts, Final, ModelFacts, Record, write_record
-
-CONVENTION_KNOBS = (
-    "initialization",
-    "batch_norm_momentum",
-    "batch_norm_eps",
-    "optimizer_eps",
-    "rho",
-    "initial_accumulator",
-)
 
 
 def train(
@@ -80,11 +71,10 @@ def train(
 
 def make_record(engine: Engine, model: ModelFacts, code: Code, final: Final, data_folder: Path) -> Record:
     config, data, progress = engine.config, engine.data, engine.progress
-    configuration = configuration_id(config)
     seconds = progress.seconds()
     return Record(
-        run=f"{configuration}-s{config.seed}",
-        configuration=configuration,
+        run=run_id(config),
+        configuration=configuration_id(config),
         status="completed" if progress.epochs[-1].running_train_loss is not None else "diverged",
         config=config,
         in_force={name: config.resolved(name) for name in CONVENTION_KNOBS},
@@ -108,7 +98,7 @@ def keep_compiler_out() -> None:
     Optimizers and the counter of FLOPs ask for it only to have themselves left alone by it; a function
     that carries the mark `__dynamo_disable` is taken to be done.
     """
-    for owner in (torch.optim.Optimizer, getattr(flop_counter, "_FlopCounterMode", None)):
+    for owner in (torch.optim.Optimizer, getattr(flop_counter, "_FlopCounterMode", object)):
         for function in vars(owner).values():
             wrapped = getattr(function, "__wrapped__", None)
             if wrapped is not None:
@@ -118,7 +108,7 @@ def keep_compiler_out() -> None:
 def identity(config: TrainConfig, data_folder: Path, code: Code, device: torch.device) -> dict[str, str]:
     """Return what must be the same for a checkpoint to be continued."""
     return {
-        "run": f"{configuration_id(config)}-s{config.seed}",
+        "run": run_id(config),
         "data": sha256_of(data_folder / MANIFEST),
         "sources": code.source_sha256,
         "model": code.model_sha256,

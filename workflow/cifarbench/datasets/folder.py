@@ -21,7 +21,8 @@ LAYOUT = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <c
 
 def read_folder(path: Path | None, sha256: str | None) -> Source:
     """Read all images. Raise UserError for a file that is no image and for a class without images."""
-    assert path is not None  # config.Dataset asks for it
+    if path is None:
+        raise UserError(f"source is missing; {LAYOUT}")
     found = sha256_of_files(path)
     if sha256 and found != sha256:
         raise UserError(f"{path}: wrong checksum: sha256 is {found}, expected {sha256}; fetch it again")
