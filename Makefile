@@ -1,5 +1,5 @@
 # Thin: each target is a command that you may run by hand. `make demo` and `make test` set up what they need.
-.PHONY: demo run test check format lock schema picture clean
+.PHONY: demo run test check bench format lock schema picture clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -24,6 +24,9 @@ check: $(READY) ## style, workflow lint and types
 	snakefmt --check Snakefile rules
 	snakemake --lint
 	mypy
+
+bench: $(READY) ## our training beside a naive one, as ratios; about half an hour on 2 cores
+	cifarbench bench --output results/bench.json
 
 format: $(READY) ## rewrite the sources as `check` wants them
 	ruff check --fix .

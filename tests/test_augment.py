@@ -6,6 +6,7 @@ from torchvision.transforms.v2 import functional as reference
 
 from cifarbench.augment import Augmentation, random_crop, random_cutout, random_flip
 from cifarbench.config import TrainConfig
+from cifarbench.data import Scaling
 
 IMAGES = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -48,8 +49,8 @@ def test_cutout_blanks_a_square_that_may_leave_the_image(side: int) -> None:
 def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:
     def augmented(**knobs: object) -> torch.Tensor:
         streams = {name: seeded() for name in ("flip", "crop", "cutout")}
-        mean, std = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
-        return Augmentation(TrainConfig(**knobs), mean, std, streams)(IMAGES)
+        unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+        return Augmentation(TrainConfig(**knobs), unscaled, streams)(IMAGES)
 
     flipped = augmented(flip=True)
     both = augmented(flip=True, cutout=8)
@@ -57,10 +58,10 @@ def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:
     assert torch.equal(both[both != 0], flipped[both != 0])
 
 
-def test_scaling_is_torchvisions_normalize() -> None:
-    config = TrainConfig()
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_scaling_is_torchvisions_normalize(memory_format: torch.memory_format) -> None:
     mean, std = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
     shaped = (torch.tensor(values).mul(255).view(1, 3, 1, 1) for values in (mean, std))
-    ours = Augmentation(config, *shaped, {})(IMAGES)
-    expected = reference.normalize(IMAGES.float() / 255, mean, std)
-    assert torch.allclose(ours, expected, atol=1e-5)
+    ours = Scaling(*shaped, memory_format)(IMAGES)
+    assert torch.allclose(ours, reference.normalize(IMAGES.float() / 255, mean, std), atol=1e-5)
+    assert ours.is_contiguous(memory_format=memory_format)

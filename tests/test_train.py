@@ -92,8 +92,20 @@ def without_times(record: Record) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_same_run_gives_the_same_bits(digits: Path, tmp_path: Path, precision: str) -> None:
-    flags = ["--precision", precision, "--flip", "true", "--crop-padding", "4", "--cutout", "8"]
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_the_same_run_gives_the_same_bits(digits: Path, tmp_path: Path, precision: str, layout: str) -> None:
+    flags = [
+        "--precision",
+        precision,
+        "--memory-format",
+        layout,
+        "--flip",
+        "true",
+        "--crop-padding",
+        "4",
+        "--cutout",
+        "8",
+    ]
     flags += ["--model", "baseline", "--epochs", "2"]
     first, second = (train(digits, tmp_path / name, *flags) for name in "ab")
     assert without_times(first) == without_times(second)
@@ -130,9 +142,11 @@ def test_one_seed_means_one_order_for_every_model_and_knob(digits: Path) -> None
     assert not torch.equal(order, order_and_weights(digits, seed=1)[0])
 
 
-def test_a_training_equals_a_plain_loop(digits: Path) -> None:
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_a_training_equals_a_plain_loop(digits: Path, layout: str) -> None:
     """Two epochs of the engine against PyTorch written out, with the engine's own order."""
-    config = TrainConfig(**{**SMALL, "epochs": 2, "optimizer": "sgd", "momentum": 0.9, "schedule": "cosine"})
+    knobs = {"epochs": 2, "optimizer": "sgd", "momentum": 0.9, "schedule": "cosine", "memory_format": layout}
+    config = TrainConfig(**{**SMALL, **knobs})
     data = load(digits, config, CPU)
     torch.manual_seed(stream_seed(0, "weights"))
     model = build_model(config, 10)
@@ -145,7 +159,7 @@ def test_a_training_equals_a_plain_loop(digits: Path) -> None:
     steps = 2 * -(-len(data.train) // 64)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     images, labels = data.train.batch(slice(None))
-    images = (images / 255 - data.mean / 255) / (data.std / 255)
+    images = (images / 255 - data.scaled.mean / 255) / (data.scaled.std / 255)
     for _ in range(2):
         for batch in torch.randperm(len(labels), generator=order).split(64):
             optimizer.zero_grad()
@@ -200,13 +214,13 @@ def test_the_median_of_an_image_by_hand(digits: Path) -> None:
 @pytest.mark.parametrize(("name", "low", "high"), [("unit", 0, 1), ("symmetric", -1, 1)])
 def test_scaling_maps_pixels_to_its_range(digits: Path, name: str, low: float, high: float) -> None:
     data = load(digits, TrainConfig(**SMALL, scaling=name), CPU)
-    scaled = (data.train.images.float() - data.mean) / data.std
+    scaled = data.scaled(data.train.images)
     assert (scaled.min().item(), scaled.max().item()) == pytest.approx((low, high))
 
 
 def test_per_channel_scaling_has_mean_0_and_deviation_1(digits: Path) -> None:
     data = load(digits, TrainConfig(**SMALL), CPU)
-    scaled = (data.train.images.float() - data.mean) / data.std
+    scaled = data.scaled(data.train.images)
     assert scaled.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-3)
     assert scaled.std((0, 2, 3)) == pytest.approx([1, 1, 1], abs=1e-3)
 

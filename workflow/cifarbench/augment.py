@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from .config import TrainConfig
+from .data import Scaling
 
 
 def random_flip(images: Tensor, generator: Generator) -> Tensor:
@@ -42,10 +43,8 @@ def random_cutout(images: Tensor, side: int, generator: Generator) -> Tensor:
 class Augmentation:
     """The augmentations that a config switches on, with scaling between those on pixels and cutout."""
 
-    def __init__(
-        self, config: TrainConfig, mean: Tensor, std: Tensor, generators: dict[str, Generator]
-    ) -> None:
-        self.config, self.mean, self.std, self.generators = config, mean, std, generators
+    def __init__(self, config: TrainConfig, scaled: Scaling, generators: dict[str, Generator]) -> None:
+        self.config, self.scaled, self.generators = config, scaled, generators
 
     def __call__(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, 32, 32) into augmented and scaled float32 ones."""
@@ -53,12 +52,7 @@ class Augmentation:
             images = random_flip(images, self.generators["flip"])
         if self.config.crop_padding:
             images = random_crop(images, self.config.crop_padding, self.generators["crop"])
-        scaled = scale(images, self.mean, self.std)
+        scaled = self.scaled(images)
         if self.config.cutout:
             scaled = random_cutout(scaled, self.config.cutout, self.generators["cutout"])
         return scaled
-
-
-def scale(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Turn uint8 images into float32: minus mean, over std, both in units of 0..255."""
-    return (images.float() - mean) / std

@@ -184,6 +184,20 @@ def models(args: argparse.Namespace) -> None:
     print_layers(config_of(knobs, file), args.classes, file)
 
 
+def bench_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--models", nargs="+", default=[], help="models to time (default: all cases)")
+    verb.add_argument("--rounds", type=int, default=3, help="times that each way takes its turn (default: 3)")
+    verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
+    verb.add_argument("--threads", type=int, default=2, help="processor threads to use (default: 2)")
+    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+
+
+def bench(args: argparse.Namespace) -> None:
+    from .bench import bench
+
+    bench(args.models, args.rounds, args.seconds, args.threads, args.output)
+
+
 def schema(_args: argparse.Namespace) -> None:
     print(json.dumps(json_schema(), indent=2))
 
@@ -231,5 +245,11 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         "results/plan.json results/runs.parquet --output reports",
     ),
     "models": (models_arguments, models, "List the models, or the layers of one", "lenet5 --width 3"),
+    "bench": (
+        bench_arguments,
+        bench,
+        "Time our training beside a naive one, in turn",
+        "--models lenet5 --output results/bench.json",
+    ),
     "schema": (no_arguments, schema, "Print the JSON schema of configs", "> workflow/config.schema.json"),
 }

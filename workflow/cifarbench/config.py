@@ -121,6 +121,9 @@ class TrainConfig(BaseModel):
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", "fraction", ge=0, lt=1)
 
     precision: Literal["float32", "bfloat16"] = knob("float32", "arithmetic of the forward pass")
+    memory_format: Literal["contiguous", "channels_last"] = knob(
+        "contiguous", "layout of images and weights in memory; which is faster depends on model and machine"
+    )
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "where to train; auto takes a GPU if there is one")
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(
         "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"

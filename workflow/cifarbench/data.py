@@ -35,15 +35,27 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """From pixels of 0..255 to what the model sees: minus mean, over std, both (1, 3, 1, 1)."""
+
+    mean: Tensor
+    std: Tensor
+    memory_format: torch.memory_format = torch.contiguous_format
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Turn uint8 images (N, 3, H, W) into float32 ones."""
+        return images.to(torch.float32, memory_format=self.memory_format).sub_(self.mean).div_(self.std)
+
+
+@dataclass(frozen=True)
 class Data:
-    """What one run sees. `mean` and `std` are those of its scaling, (1, 3, 1, 1), in units of 0..255."""
+    """What one run sees."""
 
     manifest: Manifest
     train: ImageSet
     validation: ImageSet
     test: ImageSet
-    mean: Tensor
-    std: Tensor
+    scaled: Scaling
 
 
 def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
@@ -66,7 +78,7 @@ def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
         ImageSet(images, labels, stay),
         ImageSet(images, labels, held_out),
         ImageSet(test_images, test_labels, every_row),
-        *scaling(config, manifest, device),
+        scaling(config, manifest, device),
     )
 
 
@@ -93,8 +105,7 @@ def denoised(images: Tensor, filter_name: str) -> Tensor:
     return torch.from_numpy(smooth.round().astype(np.uint8))
 
 
-def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return what to subtract from and divide pixels of 0..255 by."""
+def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> Scaling:
     mean, std = {
         "unit": ([0.0] * 3, [1.0] * 3),
         "symmetric": ([0.5] * 3, [0.5] * 3),
@@ -103,7 +114,12 @@ def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> tu
     if min(std) == 0:
         raise UserError("scaling: 'per_channel' is not allowed: a channel is constant; use unit")
     shape = (1, 3, 1, 1)
-    return (
+    return Scaling(
         torch.tensor(mean, device=device).mul(255).view(shape),
         torch.tensor(std, device=device).mul(255).view(shape),
+        memory_format(config),
     )
+
+
+def memory_format(config: TrainConfig) -> torch.memory_format:
+    return torch.channels_last if config.memory_format == "channels_last" else torch.contiguous_format

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from .augment import Augmentation, scale
+from .augment import Augmentation
 from .checkpoint import Checkpoint, Interrupted, State
 from .config import TrainConfig
-from .data import Data, ImageSet
+from .data import Data, ImageSet, memory_format
 from .evaluate import Outputs, accuracy, evaluate, finite, forward_all
 from .optimisation import make_loss, make_optimizer, make_schedule, plain_step
 from .record import Epoch, Final, Seconds
@@ -72,7 +72,8 @@ class Engine:
         device: torch.device,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.config, self.data, self.model, self.device = config, data, model, device
+        self.config, self.data, self.device = config, data, device
+        self.model = model.to(memory_format=memory_format(config))
         self.checkpoint = checkpoint
         self.loss = make_loss(config, model)
         self.optimizer = make_optimizer(config, model)
@@ -81,7 +82,7 @@ class Engine:
         self.learning_rate = config.learning_rate  # of the step before
         self.generators = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
         self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
-        self.augment = Augmentation(config, data.mean, data.std, self.generators)
+        self.augment = Augmentation(config, data.scaled, self.generators)
         self.dropout_state: State = {}
         self.progress = Progress()
         state = checkpoint.load(device) if checkpoint else None
@@ -98,7 +99,7 @@ class Engine:
         twin = copy.deepcopy(self.model).train()
         images, labels = self.data.train.batch(slice(self.config.batch_size))
         with self.autocast():
-            logits = twin(scale(images, self.data.mean, self.data.std))
+            logits = twin(self.data.scaled(images))
         self.loss(logits, labels).backward()
         synchronise(self.device)
         torch.manual_seed(stream_seed(self.config.seed, "dropout"))

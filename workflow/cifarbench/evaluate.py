@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .augment import scale
 from .data import Data, ImageSet
 from .optimisation import Loss
 from .record import Evaluation
@@ -33,7 +32,7 @@ def forward_all(
     with autocast():
         for start in range(0, len(part), BATCH):
             images, labels = part.batch(slice(start, start + BATCH))
-            all_logits.append(model(scale(images, data.mean, data.std)).float())
+            all_logits.append(model(data.scaled(images)).float())
             all_labels.append(labels)
     logits, labels = torch.cat(all_logits), torch.cat(all_labels)
     return Outputs(logits, labels, loss(logits, labels))

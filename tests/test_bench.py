@@ -1,0 +1,33 @@
+"""The benchmark of speed: its arithmetic, and that each way trains. How fast it is no test says."""
+
+import pytest
+import torch
+
+from cifarbench.bench import WAYS, config_for, naive_steps, our_steps, summarise, timed
+from cifarbench.models import build_model
+
+
+def test_ratios_are_taken_within_rounds_and_their_median_counts() -> None:
+    def times(*rates: float) -> list[dict[str, float]]:
+        return [{"images_per_second": rate, "flops": 2 * rate, "peak_memory_bytes": rate} for rate in rates]
+
+    measured = {"naive": times(100, 10, 50), "float32": times(300, 50, 100)}
+    row = summarise("lenet5", 128, "float32", measured, {"float32": 1000.0, "bfloat16": 9000.0})
+    assert row["ratio"] == 3
+    assert row["ratio_quartiles"] == [2.5, 4]
+    assert row["images_per_second"] == 100
+    assert row["share_of_matmul_rate"] == pytest.approx(0.2)
+    assert row["peak_memory_bytes"] == 300
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_takes_real_steps(way: str) -> None:
+    net = build_model(TRAINED, 10)
+    before = [weight.detach().clone() for weight in net.parameters()]
+    step = naive_steps(net, 64) if way == "naive" else our_steps(net, "lenet5", 64, way)
+    assert step() == 64
+    assert timed(step, 0.01) > 0
+    assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+TRAINED = config_for("lenet5", 64, "float32")
