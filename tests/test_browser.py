@@ -64,8 +64,7 @@ def test_the_headings_come_in_order_and_every_figure_has_words(open_page: Open) 
     for index in range(figures.count()):
         assert figures.nth(index).get_attribute("role") == "img"
         assert len(figures.nth(index).get_attribute("aria-label") or "") > 20
-    assert "learning rate" not in (figures.first.get_attribute("aria-label") or "")
-    assert "0.001" in (figures.first.get_attribute("aria-label") or "")
+    assert "learning rate 0.001" in (figures.first.get_attribute("aria-label") or "")
 
 
 def test_the_seeds_of_a_configuration_unfold_by_keyboard(open_page: Open) -> None:

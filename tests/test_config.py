@@ -13,6 +13,8 @@ from cifarbench.errors import UserError
 from cifarbench.plan import make_plan
 from conftest import REPOSITORY
 
+SHIPPED = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("examples/**/*.yaml"))
+
 
 def config_with(**run: object) -> dict[str, object]:
     return {"studies": [{"name": "s", "title": "S", "runs": [run]}]}
@@ -120,7 +122,7 @@ def test_the_schema_in_the_repository_is_current() -> None:
     assert stored == json_schema(), "run `make schema`"
 
 
-@pytest.mark.parametrize("path", ["config.yaml", *sorted(str(p) for p in Path("examples").glob("**/*.yaml"))])
+@pytest.mark.parametrize("path", ["config.yaml", *SHIPPED])
 def test_shipped_configs_make_a_plan(path: str) -> None:
     file = REPOSITORY / path
     config = locate(parse(yaml.safe_load(file.read_text())), [file.parent])

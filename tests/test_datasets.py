@@ -14,6 +14,7 @@ from archives import NAMES, add, batches, image_folder, official_binary, officia
 from cifarbench.datasets import read_source
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
+from conftest import REPOSITORY
 
 
 def refusal(format: str, path: Path | None, sha256: str | None = None) -> str:
@@ -214,3 +215,10 @@ def test_huge_images_are_refused_not_decoded(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     folder = image_folder(tmp_path / "mine")
     assert "decompression bomb" in refusal("folder", folder)
+
+
+def test_the_archive_of_the_example_is_read() -> None:
+    source = read_source("folder", REPOSITORY / "examples/own-data/digits.zip")
+    assert source.classes == ["eight", "nine", "three"]
+    assert len(source.train_images) == 90
+    assert len(source.test_images) == 30

@@ -72,7 +72,9 @@ def test_what_varies_is_found_and_names_the_configurations() -> None:
         "vgg16, learning rate 0.01",
     ]
     [study] = plan_of([{"epochs": [1, 2]}]).studies
-    assert list(study.labels.values()) == ["1", "2"]
+    assert list(study.labels.values()) == ["epochs 1", "epochs 2"]
+    [study] = plan_of([{"activation": [None, "tanh"], "flip": [True]}]).studies
+    assert list(study.labels.values()) == ["lenet5", "activation tanh"]
 
 
 @given(

@@ -113,6 +113,15 @@ def test_rendering_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_every_colour_of_a_curve_is_one_of_the_page(tmp_path: Path) -> None:
+    page = page_of(*synthetic(), tmp_path)
+    used = set(re.findall(r"var\((--curve-\d)\)", page))
+    assert {"--curve-0", "--curve-3"} <= used
+    assert all(f"{name}: light-dark(" in page for name in used)
+    drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+    assert not re.findall(r"(?:stroke|fill): #(?!ffffff)", drawings)
+
+
 def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     evil = "<script>alert('$x_1$')</script>"
     plan, table = synthetic(classes=[evil, *"bcdefghij"], title=evil, question=evil)

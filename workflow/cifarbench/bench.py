@@ -79,7 +79,7 @@ def line(row: dict[str, Any]) -> str:
     return (
         f"{row['model']:<12} batch {row['batch_size']:>4}  {row['way']:<22} "
         f"{row['images_per_second']:>9,.0f} images/s  {row['ratio']:5.2f} x naive ({low:.2f} to {high:.2f})  "
-        f"{row['flops'] / 1e9:>7,.0f} GFLOP/s ({100 * row['share_of_matmul_rate']:.0f} % of a matrix product)  "
+        f"{row['flops'] / 1e9:>7,.0f} GFLOP/s ({100 * row['share_of_matmul_rate']:.0f} % of matrix product)  "
         f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB"
     )
 

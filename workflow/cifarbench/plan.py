@@ -183,10 +183,7 @@ def _planned(study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStu
 
 
 def _what_varies(config: TrainConfig, varied: list[str]) -> str:
-    """Name a configuration by what varies in its study: a lone knob by its value, several by name too."""
-    if len(varied) == 1:
-        value = getattr(config, varied[0])
-        return "default" if value is None else format_value(value) or "none"
+    """Name a configuration by what varies in its study; knobs that it leaves unset are not told."""
     told = [name for name in varied if name != "model" and getattr(config, name) not in (None, ())]
     model = [config.model] if "model" in varied or not told else []
     return ", ".join(model + [_told(config, name) for name in told])

@@ -17,7 +17,8 @@ from .results import METRICS, Configuration, curve
 LABEL_LENGTH = 58  # characters that fit above a row
 WIDTH = 3.9  # inches; 375 CSS pixels, so that text keeps its size on a phone
 TEXT = "#010203"  # stands for the page's text colour, which differs between light and dark
-# Okabe and Ito, "Color Universal Design", 2008, without black and yellow, which one of the two pages hides.
+# Okabe and Ito, "Color Universal Design", 2008, without black and yellow. style.css has them by number, and
+# lighter ones for the dark page.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = {"solid": "-", "dashed": "--", "dotted": ":"}  # as CSS and as matplotlib name them
 STYLE: Any = {
@@ -62,6 +63,8 @@ def drawing(name: str, height: float, alt: str) -> Iterator[Canvas]:
 def _inline(svg: str, name: str, alt: str) -> str:
     """Make an SVG file part of a page: own ids, the page's text colour, a description."""
     svg = svg[svg.index("<svg") :].replace(TEXT, "currentColor")
+    for number, colour in enumerate(COLOURS):
+        svg = svg.replace(colour.lower(), f"var(--curve-{number})")
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\n?", "", svg, flags=re.DOTALL)
     svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', svg)
@@ -99,6 +102,15 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
 def line_style(index: int) -> tuple[str, str]:
     """Return (colour, dashes by their CSS name) of the n-th curve."""
     return COLOURS[index % len(COLOURS)], list(DASHES)[index // len(COLOURS) % len(DASHES)]
+
+
+def legend(configurations: list[Configuration]) -> list[tuple[str, str, str]]:
+    """Return (label, colour, dashes) of each curve, as CSS takes them."""
+    colours = [f"var(--curve-{index % len(COLOURS)})" for index in range(len(configurations))]
+    return [
+        (configuration.label, colour, line_style(index)[1])
+        for index, (configuration, colour) in enumerate(zip(configurations, colours, strict=True))
+    ]
 
 
 def learning_curves(name: str, configurations: list[Configuration], field: str, alt: str) -> str:

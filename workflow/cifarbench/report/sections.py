@@ -119,7 +119,7 @@ def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str
         "varied": [name.replace("_", " ") for name in study.varied],
         "comparisons": comparisons,
         "curves": curves,
-        "legend": [(c.label, *figures.line_style(index)) for index, c in enumerate(configurations)],
+        "legend": figures.legend(configurations),
     }
 
 
