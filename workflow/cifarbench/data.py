@@ -31,7 +31,7 @@ class ImageSet:
     def batch(self, positions: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Return the images and labels at these positions among the rows."""
         rows = self.rows[positions]
-        return self.images[rows], self.labels[rows]
+        return self.images.index_select(0, rows), self.labels.index_select(0, rows)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Scaling:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, H, W) into float32 ones."""
-        return images.to(torch.float32, memory_format=self.memory_format).sub_(self.mean).div_(self.std)
+        ordered = images.contiguous(memory_format=self.memory_format)  # while they are bytes: four times less
+        return ordered.float().sub_(self.mean).div_(self.std)
 
 
 @dataclass(frozen=True)
