@@ -50,11 +50,15 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     return run
 
 
+def snakemake_command(folder: Path, *arguments: str) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    return [*command, "--cores", "2", "--directory", str(folder), *arguments]
+
+
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the real workflow with `folder` as its working directory; standard error joins the output."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     return subprocess.run(
-        [*command, "--cores", "2", "--directory", str(folder), *arguments],
+        snakemake_command(folder, *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

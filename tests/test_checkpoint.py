@@ -110,7 +110,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(
 
 def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_path: Path) -> None:
     """kill -9, again and again, while a checkpoint is written after every step."""
-    flags = ["--epochs", "6", "--flip", "true"]
+    flags = ["--epochs", "20", "--flip", "true"]
     train(digits, tmp_path / "whole", "--model", "baseline", *flags)
     checkpoint = tmp_path / "killed" / CHECKPOINT
     moments = random.Random(0)

@@ -1,8 +1,12 @@
 """The real workflow, run by the real Snakemake in a folder of its own, on data that is here."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +15,7 @@ import yaml
 
 from archives import image_folder, official_binary
 from cifarbench.files import sha256_of
-from conftest import REPOSITORY, SMALL, snakemake
+from conftest import REPOSITORY, SMALL, snakemake, snakemake_command
 from server import Server
 
 NOTHING = "Nothing to be done"
@@ -153,6 +157,31 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     names = {path.parent.name for path in tmp_path.glob("results/runs/*/metrics.json")}
     assert {name.split("_")[0] for name in names} == {"lenet5"}
     assert len(names) == 2
+
+
+def test_ctrl_c_stops_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"model": "baseline", "epochs": 30, "seed": [0, 1]})
+    command = snakemake_command(tmp_path, "--configfile", config)
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY, start_new_session=True
+    )
+
+    def begun() -> list[Path]:
+        return [log for log in tmp_path.glob("results/runs/*/train.log") if "epoch" in log.read_text()]
+
+    wait = time.monotonic() + 60
+    while len(begun()) < 2:
+        assert time.monotonic() < wait and running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)  # as the terminal does, to all processes of the group
+    assert running.wait(60) == 1
+    assert len(list(tmp_path.glob("results/runs/*/checkpoint.pt"))) == 2
+    assert list(tmp_path.glob("results/runs/*/metrics.json")) == []
+
+    run(tmp_path, "--configfile", config)
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*/metrics.json")]
+    assert [record["resumptions"] for record in records] == [1, 1]
+    assert [len(record["epochs"]) for record in records] == [30, 30]
 
 
 @pytest.mark.parametrize(
