@@ -25,7 +25,7 @@ check: $(READY) ## style, workflow lint and types
 	snakemake --lint
 	mypy
 
-bench: $(READY) ## our training beside a naive one, as ratios; about half an hour on 2 cores
+bench: $(READY) ## our training beside a naive one, as ratios; about 20 minutes on 2 cores
 	cifarbench bench --output results/bench.json
 
 format: $(READY) ## rewrite the sources as `check` wants them

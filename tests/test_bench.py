@@ -1,5 +1,7 @@
 """The benchmark of speed: its arithmetic, and that each way trains. How fast it is no test says."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -28,6 +30,10 @@ def test_every_way_takes_real_steps(way: str) -> None:
     assert step() == 64
     assert timed(step, 0.01) > 0
     assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_a_model_that_is_not_timed_is_refused(fails: Callable[..., str]) -> None:
+    assert "invalid choice: 'lenet'" in fails("bench", "--models", "lenet", "--output", "x.json")
 
 
 TRAINED = config_for("lenet5", 64, "float32")

@@ -137,7 +137,9 @@ class Harm:
         return os.mkdir, ("harm",)
 
 
-@pytest.mark.parametrize("fault", ["cut off", "no checkpoint", "a pickle that runs code", "another seed's"])
+@pytest.mark.parametrize(
+    "fault", ["cut off", "no checkpoint", "a pickle that runs code", "another tool's", "another seed's"]
+)
 def test_a_checkpoint_that_is_not_ours_is_set_aside(
     digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
@@ -150,6 +152,8 @@ def test_a_checkpoint_that_is_not_ours_is_set_aside(
         path.write_text("no checkpoint")
     elif fault == "a pickle that runs code":
         torch.save({"identity": Harm()}, path)
+    elif fault == "another tool's":
+        torch.save([torch.zeros(3)], path)
     caplog.set_level(logging.WARNING)
     train(digits, output)
     train(digits, tmp_path / "whole")

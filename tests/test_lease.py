@@ -16,8 +16,8 @@ from cifarbench.lease import BATCH_SYSTEMS, VISIBLE, installed_gpus, lease
 JOB = """
 import os, sys, time
 from cifarbench.lease import lease
-notes, work, devices = sys.argv[1], float(sys.argv[2]), sys.argv[3:] or None
-with lease(devices) as device:
+notes, work = sys.argv[1], float(sys.argv[2])
+with lease() as device:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == device
     marker = os.path.join(notes, device)
     os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
@@ -38,8 +38,11 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def job(notes: Path, work: float, *devices: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", JOB, str(notes), str(work), *devices]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", JOB, str(notes), str(work)]
+    environment = {**os.environ, VISIBLE: ",".join(devices)}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def test_more_jobs_than_devices_take_turns(tmp_path: Path) -> None:
@@ -67,11 +70,25 @@ def test_a_killed_job_frees_its_device(tmp_path: Path) -> None:
         assert heir.communicate(timeout=30)[0] == "a\n"
 
 
+def install(monkeypatch: pytest.MonkeyPatch, *uuids: str) -> None:
+    monkeypatch.setattr("cifarbench.lease.installed_gpus", lambda: list(uuids))
+
+
 def test_the_devices_that_are_visible_are_those_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "GPU-a", "GPU-b", "GPU-c", "GPU-d")
     monkeypatch.setenv(VISIBLE, "2,3")
-    with lease(["0", "1", "2", "3"]) as first:
-        assert first == os.environ[VISIBLE] == "2"
+    with lease() as first:
+        assert first == os.environ[VISIBLE] == "GPU-c"
     assert os.environ[VISIBLE] == "2,3"
+
+
+def test_one_gpu_has_one_lock_however_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, "GPU-a", "GPU-b")
+    with lease() as first:
+        assert first == "GPU-a"
+        monkeypatch.setenv(VISIBLE, "0,1")
+        with lease() as second:
+            assert second == "GPU-b"
 
 
 @pytest.mark.parametrize("name", BATCH_SYSTEMS)
@@ -80,18 +97,21 @@ def test_a_batch_systems_choice_wins_and_nothing_is_locked(
 ) -> None:
     monkeypatch.setenv(VISIBLE, "1")
     monkeypatch.setenv(name, "4711")
-    with lease(["0", "1"]) as device:
+    install(monkeypatch, "GPU-a", "GPU-b")
+    with lease() as device:
         assert device is None
         assert os.environ[VISIBLE] == "1"
     assert list(machine.glob("**/*.lock")) == []
 
 
 def test_without_a_gpu_there_is_nothing_to_lease(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with lease([]) as device:
+    install(monkeypatch)
+    with lease() as device:
         assert device is None
         assert VISIBLE not in os.environ
+    install(monkeypatch, "GPU-a")
     monkeypatch.setenv(VISIBLE, "")  # hidden on purpose
-    with lease(["0"]) as device:
+    with lease() as device:
         assert device is None
     assert list(machine.glob("**/*.lock")) == []
 

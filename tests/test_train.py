@@ -277,6 +277,10 @@ def test_the_shipped_own_model_trains(digits: Path, tmp_path: Path) -> None:
             "1437 is not allowed: data set 'digits' has 1437 training images",
         ),
         (["--momentum", "0.5"], "momentum 0.5 has no effect with optimizer 'adam'; remove it, or choose"),
+        (
+            ["--threads", "0"],
+            "argument --threads: '0' is not allowed: it must be a whole number of 1 or more",
+        ),
         (["--epochs"], "error: argument --epochs: expected one argument; see cifarbench train --help"),
         (["--epoch", "3"], "'--epoch' is not understood; did you mean '--epochs'? Allowed: --activation, "),
     ],

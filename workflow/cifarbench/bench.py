@@ -41,7 +41,7 @@ def bench(models: list[str], rounds: int, seconds: float, threads: int, output: 
     ceilings = {name: run_alone("matmul", name, 0, threads, 0)["flops"] for name in ("float32", "bfloat16")}
     rows = []
     for model, batch_size in CASES:
-        if models and model not in models:
+        if model not in models:
             continue
         times: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
         for _ in range(rounds):

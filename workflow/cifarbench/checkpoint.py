@@ -22,6 +22,9 @@ CHECKPOINT = "checkpoint.pt"
 # Ctrl-C, the end of a job, and what schedulers send before it.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
+# What reading a broken or foreign file may raise, here and in torch.load.
+UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
+
 log = logging.getLogger(__name__)
 
 State = dict[str, Any]
@@ -56,7 +59,7 @@ class Checkpoint:
         try:
             state: State = torch.load(self.path, map_location=device, weights_only=True)
             differs = [k for k, v in self.identity.items() if state["identity"].get(k) != v]
-        except (OSError, RuntimeError, EOFError, KeyError, AttributeError, pickle.UnpicklingError) as error:
+        except (*UNREADABLE, pickle.UnpicklingError) as error:
             self._set_aside(f"cannot be read ({str(error).splitlines()[0] if str(error) else error!r})")
             return None
         if differs:

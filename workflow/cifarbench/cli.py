@@ -51,6 +51,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def at_least_one(text: str) -> int:
+    """Read a whole number of 1 or more, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be a whole number of 1 or more")
+    return int(text)
+
+
 def flags_of(args: argparse.Namespace) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in vars(args).keys() - {"handler", "verb"}]
 
@@ -114,7 +121,7 @@ def train_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
     verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
-    verb.add_argument("--threads", type=int, default=1, help="processor threads to use (default: 1)")
+    verb.add_argument("--threads", type=at_least_one, default=1, help="processor threads to use (default: 1)")
     verb.add_argument(
         "--checkpoint-minutes",
         type=float,
@@ -169,7 +176,7 @@ def report(args: argparse.Namespace) -> None:
 
 def models_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", nargs="?", help="model, or Python file of a model of your own")
-    verb.add_argument("--classes", type=int, default=10, help="number of classes (default: 10)")
+    verb.add_argument("--classes", type=at_least_one, default=10, help="number of classes (default: 10)")
     add_knobs(verb, said_otherwise=("dataset", "model"))
 
 
@@ -185,10 +192,17 @@ def models(args: argparse.Namespace) -> None:
 
 
 def bench_arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--models", nargs="+", default=[], help="models to time (default: all cases)")
-    verb.add_argument("--rounds", type=int, default=3, help="times that each way takes its turn (default: 3)")
+    from .bench import CASES
+
+    models = sorted({model for model, _ in CASES})
+    verb.add_argument(
+        "--models", nargs="+", choices=models, default=models, help="models to time (default: all)"
+    )
+    verb.add_argument(
+        "--rounds", type=at_least_one, default=3, help="times that each way takes its turn (default: 3)"
+    )
     verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
-    verb.add_argument("--threads", type=int, default=2, help="processor threads to use (default: 2)")
+    verb.add_argument("--threads", type=at_least_one, default=2, help="processor threads to use (default: 2)")
     verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
 
 

@@ -1,7 +1,7 @@
 """The one typed config: what a run, a data set, a study and a benchmark are called and may be.
 
 `TrainConfig` names every knob once. From it come the validation of `config.yaml`, its JSON schema, the
-flags of `cifarbench train`, the `config` block of each record and the table of knobs in the docs.
+flags of `cifarbench train` with their help, and the `config` block of each record.
 Nothing here imports torch, because Snakemake reads this at every call.
 """
 

@@ -24,18 +24,16 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def lease(devices: list[str] | None = None) -> Iterator[str | None]:
+def lease() -> Iterator[str | None]:
     """Hold one GPU and make it the only one that CUDA sees; wait while all are held by other jobs.
 
     Yield its name, None where there is nothing to choose: no GPU, or a batch system's own choice. Must be
-    entered before anything asks CUDA for its devices. `devices` are those of this machine, if known.
+    entered before anything asks CUDA for its devices.
     """
     chosen = os.environ.get(VISIBLE)
-    if chosen is not None and any(os.environ.get(name) for name in BATCH_SYSTEMS):
-        yield None
-        return
-    candidates = chosen.split(",") if chosen else (installed_gpus() if devices is None else devices)
-    if chosen == "" or not candidates:
+    chosen_already = chosen is not None and any(os.environ.get(name) for name in BATCH_SYSTEMS)
+    candidates = [] if chosen_already else usable_gpus(chosen)
+    if not candidates:
         yield None
         return
     device, lock = _acquire(candidates)
@@ -48,6 +46,19 @@ def lease(devices: list[str] | None = None) -> Iterator[str | None]:
             del os.environ[VISIBLE]
         else:
             os.environ[VISIBLE] = chosen
+
+
+def usable_gpus(visible: str | None) -> list[str]:
+    """Return the GPUs to choose from: all that are installed, or those that CUDA_VISIBLE_DEVICES names.
+
+    A number stands for the GPU's UUID, in the driver's order, so that one GPU has one lock however it is
+    named; a name that the driver does not know stays as it is.
+    """
+    installed = installed_gpus()
+    if visible is None:
+        return installed
+    names = [name for name in visible.split(",") if name]
+    return [installed[int(n)] if n.isdigit() and int(n) < len(installed) else n for n in names]
 
 
 def _acquire(candidates: list[str]) -> tuple[str, FileLock]:

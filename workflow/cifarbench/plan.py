@@ -55,9 +55,6 @@ class Plan(_Frozen):
     studies: list[PlannedStudy]
     runs: list[Run]
 
-    def run(self, run_id: str) -> Run:
-        return {run.id: run for run in self.runs}[run_id]
-
 
 def make_plan(config: Config) -> Plan:
     """Expand the studies into runs, each once however many studies need it."""
@@ -156,7 +153,7 @@ def configuration_id(config: TrainConfig) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Write a knob's value as flags, ids and labels show it; `+` joins lists so that paths stay plain."""
+    """Write a knob's value as ids, labels and help show it; `+` joins lists so that paths stay plain."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
@@ -200,7 +197,7 @@ def flags(config: TrainConfig) -> list[str]:
 
 
 def format_flag(value: Any) -> str:
-    """Write a value so that `parse_flag` reads the very same one; floats in full."""
+    """Write a value so that its flag gives the very same one again; floats in full."""
     if isinstance(value, tuple):
         return ",".join(str(v) for v in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

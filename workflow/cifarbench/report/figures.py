@@ -1,5 +1,6 @@
 """Figures as inline SVG: the same bytes on every machine, in the page's own font and text colour."""
 
+import html
 import io
 import re
 import textwrap
@@ -30,7 +31,6 @@ STYLE: Any = {
     "font.size": 9,
     "grid.alpha": 0.15,
     "grid.color": TEXT,
-    "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "cifarbench",
     "text.color": TEXT,
@@ -67,12 +67,8 @@ def _inline(svg: str, name: str, alt: str) -> str:
         svg = svg.replace(colour.lower(), f"var(--curve-{number})")
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{_attribute(alt)}" ', svg)
+    svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', svg)
     return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def compare(name: str, configurations: list[Configuration], metric: str, alt: str) -> str:
@@ -99,17 +95,17 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
     return canvas.svg
 
 
-def line_style(index: int) -> tuple[str, str]:
-    """Return (colour, dashes by their CSS name) of the n-th curve."""
-    return COLOURS[index % len(COLOURS)], list(DASHES)[index // len(COLOURS) % len(DASHES)]
+def line_style(index: int) -> tuple[int, str]:
+    """Return (number of the colour, dashes by their CSS name) of the n-th curve."""
+    return index % len(COLOURS), list(DASHES)[index // len(COLOURS) % len(DASHES)]
 
 
 def legend(configurations: list[Configuration]) -> list[tuple[str, str, str]]:
     """Return (label, colour, dashes) of each curve, as CSS takes them."""
-    colours = [f"var(--curve-{index % len(COLOURS)})" for index in range(len(configurations))]
+    styles = [line_style(index) for index in range(len(configurations))]
     return [
-        (configuration.label, colour, line_style(index)[1])
-        for index, (configuration, colour) in enumerate(zip(configurations, colours, strict=True))
+        (configuration.label, f"var(--curve-{number})", dashes)
+        for configuration, (number, dashes) in zip(configurations, styles, strict=True)
     ]
 
 
@@ -120,7 +116,8 @@ def learning_curves(name: str, configurations: list[Configuration], field: str, 
         axes = canvas.axes
         for index, configuration in enumerate(configurations):
             values = percent * curve(configuration, field)
-            colour, dashes = line_style(index)
+            number, dashes = line_style(index)
+            colour = COLOURS[number]
             epochs = range(1, values.shape[1] + 1)
             marker = "o" if values.shape[1] == 1 else None
             axes.plot(epochs, values.mean(0), DASHES[dashes], color=colour, marker=marker)

@@ -40,14 +40,14 @@ def summary(results: Results) -> list[str]:
 
 def _compared(results: Results) -> str:
     completed = results.table[results.table["status"] == "completed"]
-    parts = [f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"]
+    runs = f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"
     sets = completed.drop_duplicates("data.name")
     data = [
         f"{row['data.name']} ({row['data.train_images']:,.0f} training, "
         f"{row['data.validation_images']:,.0f} validation and {row['data.test_images']:,.0f} test images)"
         for _, row in sets.iterrows()
     ]
-    return f"{parts[0]} were trained and tested on {listed(data)}."
+    return f"{runs} were trained and tested on {listed(data)}."
 
 
 def _best(best: Configuration) -> str:
