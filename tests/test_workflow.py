@@ -175,7 +175,11 @@ def test_ctrl_c_stops_everything_and_the_same_command_goes_on(tmp_path: Path) ->
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does, to all processes of the group
     assert running.wait(60) == 1
-    assert len(list(tmp_path.glob("results/runs/*/checkpoint.pt"))) == 2
+    # Snakemake does not wait for its jobs, which save themselves once their step or evaluation is over.
+    wait = time.monotonic() + 30
+    while len(list(tmp_path.glob("results/runs/*/checkpoint.pt"))) < 2:
+        assert time.monotonic() < wait
+        time.sleep(0.05)
     assert list(tmp_path.glob("results/runs/*/metrics.json")) == []
 
     run(tmp_path, "--configfile", config)
