@@ -120,10 +120,14 @@ class TrainConfig(BaseModel):
     ] = knob("cross_entropy", "loss; *_index compares with the class index instead of one-hot, as published")
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", "fraction", ge=0, lt=1)
 
-    precision: Literal["float32", "bfloat16"] = knob("float32", "arithmetic of the forward pass")
-    memory_format: Literal["contiguous", "channels_last"] = knob(
-        "contiguous", "layout of images and weights in memory; which is faster depends on model and machine"
+    precision: Literal["float32", "bfloat16", "auto"] = knob(
+        "float32", "arithmetic of the forward pass; auto tries and takes the faster"
     )
+    memory_format: Literal["contiguous", "channels_last", "auto"] = knob(
+        "contiguous", "layout of images and weights in memory; auto tries and takes the faster"
+    )
+    compile: bool = knob(False, "compile the training step; takes seconds to minutes before the first one")
+    deterministic: bool = knob(True, "on a GPU, only kernels that repeat to the bit; false may be faster")
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "where to train; auto takes a GPU if there is one")
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(
         "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"

@@ -1,6 +1,6 @@
 """A normalised data set, mapped into memory: the images that train, those held out, and the test set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +44,10 @@ class Scaling:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Turn uint8 images (N, 3, H, W) into float32 ones."""
-        ordered = images.contiguous(memory_format=self.memory_format)  # while they are bytes: four times less
-        return ordered.float().sub_(self.mean).div_(self.std)
+        scaled = images.float().sub_(self.mean).div_(self.std)
+        return scaled.contiguous(
+            memory_format=self.memory_format
+        )  # last, since arithmetic is slower after it
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Data:
     validation: ImageSet
     test: ImageSet
     scaled: Scaling
+
+    def in_layout(self, memory_format: torch.memory_format) -> "Data":
+        return replace(self, scaled=replace(self.scaled, memory_format=memory_format))
 
 
 def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
@@ -118,9 +123,4 @@ def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> Sc
     return Scaling(
         torch.tensor(mean, device=device).mul(255).view(shape),
         torch.tensor(std, device=device).mul(255).view(shape),
-        memory_format(config),
     )
-
-
-def memory_format(config: TrainConfig) -> torch.memory_format:
-    return torch.channels_last if config.memory_format == "channels_last" else torch.contiguous_format

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from .augment import Augmentation
 from .checkpoint import Checkpoint, Interrupted, State
 from .config import TrainConfig
-from .data import Data, ImageSet, memory_format
+from .data import Data, ImageSet
 from .evaluate import Outputs, accuracy, evaluate, finite, forward_all
 from .optimisation import make_loss, make_optimizer, make_schedule, plain_step
 from .record import Epoch, Final, Seconds
@@ -40,6 +41,7 @@ class Progress:
     kept_epoch: int = 0
     best: float = -math.inf
     setup_seconds: float = 0.0
+    trial_seconds: float = 0.0
     warmup_seconds: float = 0.0
     resumptions: int = 0
 
@@ -55,10 +57,14 @@ class Progress:
     def seconds(self) -> Seconds:
         train = math.fsum(epoch.train_seconds for epoch in self.epochs)
         evaluation = math.fsum(epoch.evaluation_seconds for epoch in self.epochs)
-        parts = (self.setup_seconds, self.warmup_seconds, train, evaluation)
-        return Seconds(
-            setup=parts[0], warmup=parts[1], train=train, evaluation=evaluation, total=math.fsum(parts)
-        )
+        parts = {
+            "setup": self.setup_seconds,
+            "trial": self.trial_seconds,
+            "warmup": self.warmup_seconds,
+            "train": train,
+            "evaluation": evaluation,
+        }
+        return Seconds(**parts, total=math.fsum(parts.values()))
 
 
 class Engine:
@@ -72,8 +78,12 @@ class Engine:
         device: torch.device,
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.config, self.data, self.device = config, data, device
-        self.model = model.to(memory_format=memory_format(config))
+        layout = torch.channels_last if config.memory_format == "channels_last" else torch.contiguous_format
+        self.config, self.data, self.device = config, data.in_layout(layout), device
+        self.model = model.to(memory_format=layout)
+        self.forward: Callable[[Tensor], Tensor] = (
+            compiled(self.model, device) if config.compile else self.model
+        )
         self.checkpoint = checkpoint
         self.loss = make_loss(config, model)
         self.optimizer = make_optimizer(config, model)
@@ -82,7 +92,7 @@ class Engine:
         self.learning_rate = config.learning_rate  # of the step before
         self.generators = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
         self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
-        self.augment = Augmentation(config, data.scaled, self.generators)
+        self.augment = Augmentation(config, self.data.scaled, self.generators)
         self.dropout_state: State = {}
         self.progress = Progress()
         state = checkpoint.load(device) if checkpoint else None
@@ -93,19 +103,20 @@ class Engine:
         low = self.config.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
 
-    def warm_up(self) -> float:
-        """Run one step on a copy of the model, so that lazy initialisation is not timed as training."""
-        start = time.perf_counter()
-        twin = copy.deepcopy(self.model).train()
+    def warm_up(self) -> None:
+        """Pass forward and back once without effect, so that first-time work is not timed as training."""
+        before = copy.deepcopy(self.model.state_dict())
         images, labels = self.data.train.batch(slice(self.config.batch_size))
+        self.model.train()
         with self.autocast():
-            logits = twin(self.data.scaled(images))
+            logits = self.forward(self.data.scaled(images))
         self.loss(logits, labels).backward()
+        self.optimizer.zero_grad()
+        self.model.load_state_dict(before)
         synchronise(self.device)
         torch.manual_seed(stream_seed(self.config.seed, "dropout"))
         if self.dropout_state:
             set_random_state(self.dropout_state)
-        return time.perf_counter() - start
 
     def state(self) -> State:
         """Return everything that the rest of the training depends on."""
@@ -167,8 +178,10 @@ class Engine:
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of the optimizer; return the mean loss and the number of right predictions."""
+        full = len(labels) == self.config.batch_size  # the compiled one is made for this size alone
+        forward = self.forward if full else self.model
         with self.autocast():
-            logits = self.model(self.augment(images))
+            logits = forward(self.augment(images))
         loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
@@ -236,6 +249,12 @@ class Engine:
             validation=evaluate(validation, classes) if validation else None,
             test=evaluate(test, classes),
         )
+
+
+def compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Compile for one size of batch; on a GPU also gather a pass's kernels into one launch (CUDA graphs)."""
+    mode = "reduce-overhead" if device.type == "cuda" else None
+    return torch.compile(model, mode=mode, dynamic=False)
 
 
 def random_state(device: torch.device) -> State:

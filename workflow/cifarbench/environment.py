@@ -26,13 +26,14 @@ TRAINING_SOURCES = (
     "optimisation.py",
     "splits.py",
     "train.py",
+    "trial.py",
 )
 
 
 def describe_environment(device: torch.device) -> Environment:
     return Environment(
         device=device.type,
-        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        device_name=device_name(device),
         driver=_nvidia_driver() if device.type == "cuda" else None,
         cuda=torch.version.cuda if device.type == "cuda" else None,
         threads=torch.get_num_threads(),
@@ -73,6 +74,10 @@ def _git_state() -> tuple[str | None, bool | None]:
     except (OSError, subprocess.CalledProcessError):
         return None, None
     return commit.stdout.strip(), bool(changes.stdout.strip())
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
 
 
 def _processor() -> str:

@@ -20,6 +20,10 @@ from .config import TrainConfig
 from .models import last_layer
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+FUSED = {
+    "cpu": ("sgd", "adagrad", "adam", "adamw"),
+    "cuda": ("sgd", "adam", "adamw"),
+}  # PyTorch has no others
 KERAS_EPSILON = 1e-7  # Keras clips probabilities to [1e-7, 1 - 1e-7] in its binary cross-entropy
 
 
@@ -83,6 +87,8 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> optim.Optimizer:
     }
     kind, own = kinds[config.optimizer]
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimizer in FUSED.get(next(model.parameters()).device.type, ()):
+        common["fused"] = True  # one kernel for all that a step does to a tensor
     return kind(model.parameters(), **common, **own)
 
 

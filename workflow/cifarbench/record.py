@@ -80,9 +80,11 @@ class ModelFacts(_Part):
 
 
 class Seconds(_Part):
-    """Where the time went. `setup` is data and model, `warmup` one discarded step."""
+    """Where the time went. `setup` is data and model, `trial` the search for the fastest way where a knob is
+    `auto`, `warmup` one discarded step."""
 
     setup: float
+    trial: float = 0.0
     warmup: float
     train: float
     evaluation: float
@@ -119,7 +121,7 @@ class Record(_Part):
     status: Literal["completed", "diverged"]
     config: TrainConfig
     in_force: dict[str, str | float | None]
-    """The knobs that `conventions` filled, as they were."""
+    """The knobs that `conventions` or a trial filled, as they were."""
     data: DataFacts
     model: ModelFacts
     epochs: list[Epoch]

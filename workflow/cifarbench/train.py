@@ -1,11 +1,14 @@
 """Train one run and write its record: `cifarbench train --model lenet5 --data data/cifar10 --output DIR`."""
 
+import os
 import resource
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -25,6 +28,9 @@ from .model_files import BUILTIN_MODELS
 from .models import build_model, count_flops, count_parameters
 from .plan import configuration_id, run_id
 from .record import PREDICTIONS, WEIGHTS, Code, DataFacts, Final, ModelFacts, Record, write_record
+from .trial import TRIED, without_auto
+
+T = TypeVar("T")
 
 
 def train(
@@ -41,9 +47,8 @@ def train(
     when a signal asks to stop.
     """
     start = time.perf_counter()
-    keep_compiler_out()
-    torch.set_num_threads(threads)
     device = choose_device(config.device)
+    prepare_torch(config, device, threads)
     data = load(data_folder, config, device)
     torch.manual_seed(stream_seed(config.seed, "weights"))
     model = build_model(config, len(data.manifest.classes), model_file)
@@ -51,33 +56,40 @@ def train(
         **dict(zip(("parameters", "trainable_parameters"), count_parameters(model), strict=True)),
         flops=count_flops(model),
     )
+    model = model.to(device)
     code = describe_code(model_file or BUILTIN_MODELS[config.model])
-    checkpoint = Checkpoint(output, identity(config, data_folder, code, device), checkpoint_seconds)
-    engine = Engine(config, data, model.to(device), device, checkpoint)
-    setup = time.perf_counter() - start
     with naming_the_batch_size(config, device):
-        engine.progress.warmup_seconds += engine.warm_up()
+        chosen, trial_seconds = timed(without_auto, config, model, data, device, code.model_sha256)
+    checkpoint = Checkpoint(output, identity(chosen, data_folder, code, device), checkpoint_seconds)
+    engine = Engine(chosen, data, model, device, checkpoint)
+    setup = time.perf_counter() - start - trial_seconds
+    with naming_the_batch_size(config, device):
         engine.progress.setup_seconds += setup
+        engine.progress.trial_seconds += trial_seconds
+        engine.progress.warmup_seconds += timed(engine.warm_up)[1]
         with checkpoint.listening():
             engine.fit()
         outputs, final = engine.final()
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
-    record = make_record(engine, facts, code, final, data_folder)
+    record = make_record(config, engine, facts, code, final, data_folder)
     write_record(record, output)
     checkpoint.remove()
     return record
 
 
-def make_record(engine: Engine, model: ModelFacts, code: Code, final: Final, data_folder: Path) -> Record:
-    config, data, progress = engine.config, engine.data, engine.progress
+def make_record(
+    config: TrainConfig, engine: Engine, model: ModelFacts, code: Code, final: Final, data_folder: Path
+) -> Record:
+    """Describe the run of `config`; the engine's own config has no `auto` left."""
+    data, progress = engine.data, engine.progress
     seconds = progress.seconds()
     return Record(
         run=run_id(config),
         configuration=configuration_id(config),
         status="completed" if progress.epochs[-1].running_train_loss is not None else "diverged",
         config=config,
-        in_force={name: config.resolved(name) for name in CONVENTION_KNOBS},
+        in_force={name: engine.config.resolved(name) for name in (*CONVENTION_KNOBS, *TRIED)},
         data=data_facts(data, data_folder),
         model=model,
         epochs=progress.epochs,
@@ -90,6 +102,30 @@ def make_record(engine: Engine, model: ModelFacts, code: Code, final: Final, dat
         code=code,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def prepare_torch(config: TrainConfig, device: torch.device, threads: int) -> None:
+    """Set what holds for the whole process. Must be called before anything runs on the device."""
+    torch.set_num_threads(threads)
+    if config.compile and device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise UserError(
+            "compile: True is not allowed: it needs the C++ compiler g++ here; install it, or remove compile"
+        )
+    if not config.compile:
+        keep_compiler_out()
+    if device.type == "cuda" and config.deterministic:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # as PyTorch's notes on reproducibility ask
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = not config.deterministic
+
+
+def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
+    """Return what `work` returns and how many seconds it took."""
+    start = time.perf_counter()
+    result = work(*arguments)
+    return result, time.perf_counter() - start
 
 
 def keep_compiler_out() -> None:
@@ -106,7 +142,7 @@ def keep_compiler_out() -> None:
 
 
 def identity(config: TrainConfig, data_folder: Path, code: Code, device: torch.device) -> dict[str, str]:
-    """Return what must be the same for a checkpoint to be continued."""
+    """Return what must be the same for a checkpoint to be continued; the config has no `auto` left."""
     return {
         "run": run_id(config),
         "data": sha256_of(data_folder / MANIFEST),
