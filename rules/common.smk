@@ -1,7 +1,9 @@
 """What the rules share: the plan of the config, and where each run and data set gets its input from."""
 
 import json
+import shlex
 import sys
+from types import SimpleNamespace
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,6 +17,7 @@ import cifarbench.download
 import cifarbench.errors
 import cifarbench.machine
 import cifarbench.model_files
+import cifarbench.pack
 import cifarbench.plan
 
 cifarbench.machine.prefer_this_python()
@@ -29,12 +32,15 @@ except cifarbench.errors.UserError as error:
     raise WorkflowError(str(error)) from None
 
 RUNS = {run.id: run.config for run in PLAN.runs}
+PACKS = cifarbench.pack.packs(PLAN.runs, CONFIG.pack)
+PACK_OF = {run: pack for pack, runs in PACKS.items() for run in runs}
 DATASETS = {dataset.name: dataset for dataset in PLAN.datasets}
 
 
 wildcard_constraints:
     run="[^/]+",
     dataset="|".join(map(re.escape, DATASETS)),
+    pack="[^/]+",
 
 
 def run_config(wildcards):
@@ -91,6 +97,38 @@ def own_model(wildcards):
 def train_flags(wildcards, input):
     own = ["--model-file", input.model_file] if input.get("model_file") else []
     return cifarbench.plan.flags(run_config(wildcards)) + own
+
+
+def pack_of(wildcards):
+    """The pack that trains this run before its own job, which then has little to do.
+
+    Nothing without packs, nor for a run that has a record: a pack with a new member would train it again.
+    """
+    done = Path("results/runs", wildcards.run, "metrics.json").exists()
+    pack = None if done else PACK_OF.get(wildcards.run)
+    return f"results/packs/{pack}.done" if pack else []
+
+
+def pack_members(wildcards):
+    if wildcards.pack not in PACKS:
+        raise WorkflowError(
+            f"{wildcards.pack!r} is none of this config's {len(PACKS)} packs; see snakemake -n"
+        )
+    return [SimpleNamespace(run=run) for run in PACKS[wildcards.pack]]
+
+
+def first_of(wildcards):
+    """The first run of a pack; all have the same data set and device."""
+    return pack_members(wildcards)[0]
+
+
+def own_models(wildcards):
+    return sorted({path for run in pack_members(wildcards) for path in [own_model(run)] if path})
+
+
+def pack_flags(wildcards):
+    members = pack_members(wildcards)
+    return [shlex.join(train_flags(run, {"model_file": own_model(run)})) for run in members]
 
 
 def gpus(wildcards):

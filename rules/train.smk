@@ -4,6 +4,35 @@ REQUIRED INPUTS: data/<dataset>/manifest.json, data/<dataset>/images.safetensors
 OUTPUTS: results/runs/<run>/metrics.json, weights.safetensors, predictions.safetensors
 """
 
+if PACKS:
+
+    rule pack:
+        """Train several short runs in one process; rule train then takes each one's result."""
+        input:
+            manifest=lambda wildcards: manifest_of(first_of(wildcards)),
+            images=ancient(lambda wildcards: images_of(first_of(wildcards))),
+            model_files=own_models,
+        output:
+            touch("results/packs/{pack}.done"),
+        log:
+            "results/packs/{pack}.log",
+        conda:
+            "../envs/cifarbench.yaml"
+        threads: 1
+        resources:
+            gpu=lambda wildcards: gpus(first_of(wildcards)),
+        params:
+            runs=pack_flags,
+            data=subpath(input.manifest, parent=True),
+        shell:
+            r"""
+            python -m cifarbench pack {params.runs:q} \
+                --data {params.data} \
+                --output results/runs \
+                --threads {threads} \
+                2>{log:q}
+            """
+
 
 rule train:
     """Train one run and write its record, weights and test predictions."""
@@ -11,6 +40,7 @@ rule train:
         manifest=manifest_of,
         images=ancient(images_of),
         model_file=own_model,
+        pack=ancient(pack_of),
     output:
         record="results/runs/{run}/metrics.json",
         weights="results/runs/{run}/weights.safetensors",

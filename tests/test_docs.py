@@ -1,6 +1,7 @@
 """The docs say what is there: verbs, targets, knobs; and the environments have the same versions."""
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -42,7 +43,7 @@ def test_every_verb_explains_itself_and_ends_with_an_example(
     assert stop.value.code == 0
     help = capsys.readouterr().out
     assert help.rstrip().splitlines()[-1].startswith(f"example: cifarbench {verb}")
-    example = help[help.rindex("example: cifarbench ") + 20 :].split(">")[0].split()
+    example = shlex.split(help[help.rindex("example: cifarbench ") + 20 :].split(">")[0])
     parser().parse_args(example)
     assert f"cifarbench {verb}" in read("README.md")
 

@@ -419,9 +419,10 @@ def test_a_gpu_repeats_to_the_bit_unless_told_otherwise(
         prepare_torch(TrainConfig(deterministic=deterministic), torch.device("cuda"), 1)
         assert torch.are_deterministic_algorithms_enabled() is deterministic
         assert torch.backends.cudnn.benchmark is not deterministic
-        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) is deterministic
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     finally:
         torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.benchmark = False
 
 
 def test_data_that_is_missing_or_spoilt_is_named(

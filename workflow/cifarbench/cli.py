@@ -9,9 +9,10 @@ VERBS. torch is imported only by the verbs that need it, so that --help and the 
 import argparse
 import json
 import logging
+import shlex
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -19,6 +20,7 @@ from . import __version__
 from .config import DatasetFormat, json_schema, locate, parse, read
 from .errors import UserError, suggest
 from .knob_flags import add_knobs, chosen_knobs, config_of
+from .pack import Job
 from .plan import make_plan, read_plan, summary, write_plan
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
@@ -118,9 +120,14 @@ def normalise(args: argparse.Namespace) -> None:
 
 
 def train_arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
-    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
+    add_training(verb)
+    add_run(verb)
+
+
+def add_training(verb: argparse.ArgumentParser) -> None:
+    """Add how to train, which does not change what comes out."""
+    verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
     verb.add_argument("--threads", type=at_least_one, default=1, help="processor threads to use (default: 1)")
     verb.add_argument(
         "--checkpoint-minutes",
@@ -128,25 +135,72 @@ def train_arguments(verb: argparse.ArgumentParser) -> None:
         default=5,
         help="save how far the training is this often; the same command goes on from there (default: 5)",
     )
+
+
+def add_run(verb: argparse.ArgumentParser) -> None:
+    """Add what to train."""
+    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
     add_knobs(verb, said_otherwise=("dataset",))  # what --data holds has a name
 
 
 def train(args: argparse.Namespace) -> None:
     from .manifest import read_manifest
+    from .pack import take_packed
 
     knobs = {**chosen_knobs(args), "dataset": read_manifest(args.data).name}
     config = config_of(knobs, args.model_file)
-    from .checkpoint import Interrupted
+    if take_packed(config, args.model_file, args.data, args.output):
+        return
     from .lease import lease
     from .train import train
 
-    seconds = 60 * args.checkpoint_minutes
+    with stopping_softly(args.verb), nullcontext() if config.device == "cpu" else lease():
+        train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
+
+
+@contextmanager
+def stopping_softly(verb: str) -> Iterator[None]:
+    """Exit with the code that means: saved, try again."""
+    from .checkpoint import Interrupted
+
     try:
-        with nullcontext() if config.device == "cpu" else lease():
-            train(config, args.data, args.output, args.model_file, args.threads, seconds)
+        yield
     except Interrupted:
-        print("cifarbench train: stopped and saved; the same command goes on from there", file=sys.stderr)
+        print(f"cifarbench {verb}: stopped and saved; the same command goes on from there", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def pack_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "runs", nargs="+", metavar="RUN", help="the knobs of a run, as one word: '--model lenet5'"
+    )
+    verb.add_argument(
+        "--output", type=Path, default=Path("results/runs"), help="folder with one folder a run"
+    )
+    add_training(verb)
+
+
+def pack(args: argparse.Namespace) -> None:
+    from .manifest import read_manifest
+
+    dataset = read_manifest(args.data).name
+    jobs = [run_of(text, dataset) for text in args.runs]
+    from .lease import lease
+    from .pack import train_pack
+
+    with (
+        stopping_softly(args.verb),
+        nullcontext() if all(job.config.device == "cpu" for job in jobs) else lease(),
+    ):
+        train_pack(jobs, args.data, args.output, args.threads, 60 * args.checkpoint_minutes)
+
+
+def run_of(text: str, dataset: str) -> Job:
+    """Read one run of a pack."""
+    own = Parser(prog="cifarbench pack")
+    add_run(own)
+    args = own.parse_args(shlex.split(text))
+    return Job(config_of({**chosen_knobs(args), "dataset": dataset}, args.model_file), args.model_file)
 
 
 def collect_arguments(verb: argparse.ArgumentParser) -> None:
@@ -245,6 +299,12 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         train,
         "Train one run and write its record, weights and test predictions",
         "--model lenet5 --seed 1 --data data/digits --validation-images 200 --output /tmp/run",
+    ),
+    "pack": (
+        pack_arguments,
+        pack,
+        "Train several runs in one process, each with its own record",
+        "--data data/digits '--seed 0 --validation-images 200' '--seed 1 --validation-images 200'",
     ),
     "collect": (
         collect_arguments,

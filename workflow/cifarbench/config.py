@@ -261,6 +261,9 @@ class Config(_Strict):
     models: list[OwnModel] = Field([], description="models from files of your own")
     datasets: list[Dataset] = Field([], description="data sets of your own, or copies of the known ones")
     defaults: dict[str, Any] = Field({}, description="knobs of every run; a list value is an axis of a grid")
+    pack: int = Field(
+        1, ge=1, description="trainings that one process does in turn; more pays for short ones"
+    )
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
 
     def dataset(self, name: str) -> Dataset:

@@ -31,6 +31,7 @@ from .record import PREDICTIONS, WEIGHTS, Code, DataFacts, Final, ModelFacts, Re
 from .trial import TRIED, without_auto
 
 T = TypeVar("T")
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def train(
@@ -107,18 +108,18 @@ def make_record(
 def prepare_torch(config: TrainConfig, device: torch.device, threads: int) -> None:
     """Set what holds for the whole process. Must be called before anything runs on the device."""
     torch.set_num_threads(threads)
+    reset_peak_memory(device)
     if config.compile and device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
         raise UserError(
             "compile: True is not allowed: it needs the C++ compiler g++ here; install it, or remove compile"
         )
     if not config.compile:
         keep_compiler_out()
-    if device.type == "cuda" and config.deterministic:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # as PyTorch's notes on reproducibility ask
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = not config.deterministic
+    if device.type == "cuda":
+        # As PyTorch's notes on reproducibility ask.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
+        torch.backends.cudnn.benchmark = not config.deterministic
 
 
 def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
@@ -173,6 +174,14 @@ def naming_the_batch_size(config: TrainConfig, device: torch.device) -> Iterator
             f"batch_size: {config.batch_size} is too much for model {config.model!r} in the memory of this "
             f"{device.type}; choose a smaller one"
         ) from None
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Forget what an earlier run in this process used. On Linux alone; elsewhere its peak stays in."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif CLEAR_REFS.exists():
+        CLEAR_REFS.write_text("5")
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -1,0 +1,116 @@
+"""Several short trainings in one process, so that imports, set-up and a cluster's queue are paid for once.
+
+Each run of a pack is trained into `results/runs/<id>/packed`, where Snakemake, which removes the outputs of
+a job before it runs, does not reach. The job of the run itself then takes the finished result from there,
+and trains only what no pack has trained. So a pack may lose or gain members and nothing is trained twice.
+"""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from .config import TrainConfig
+from .files import sha256_of
+from .manifest import MANIFEST
+from .plan import Run, run_id
+from .record import METRICS, PREDICTIONS, WEIGHTS, read_record
+
+PACKED = "packed"
+LOG = "train.log"
+
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """A run to be trained: its config, and the file of its model if that is the user's own."""
+
+    config: TrainConfig
+    model_file: Path | None
+
+
+def packs(runs: Sequence[Run], size: int) -> dict[str, list[str]]:
+    """Return the ids of the runs in each pack, by the pack's name; none for packs of one.
+
+    The runs of a pack share data set, device and seed, so that a new seed leaves the other packs alone.
+    """
+    if size == 1:
+        return {}
+    groups: dict[tuple[str, str, int], list[str]] = {}
+    for run in runs:
+        groups.setdefault((run.config.dataset, run.config.device, run.config.seed), []).append(run.id)
+    members = [
+        (f"{dataset}-s{seed}", list(ids[start : start + size]))
+        for (dataset, _, seed), ids in groups.items()
+        for start in range(0, len(ids), size)
+    ]
+    return {f"{name}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}": ids for name, ids in members}
+
+
+def train_pack(
+    jobs: Sequence[Job], data_folder: Path, runs_folder: Path, threads: int, checkpoint_seconds: float
+) -> None:
+    """Train each run that has no current result yet. One that fails is left to the job of its own.
+
+    Raise Interrupted, with everything saved, when a signal asks to stop.
+    """
+    from .checkpoint import Interrupted
+    from .train import train
+
+    for config, model_file in jobs:
+        output = runs_folder / run_id(config)
+        if is_current(output, data_folder, config, model_file) or is_current(
+            output / PACKED, data_folder, config, model_file
+        ):
+            log.info("%s: done already", run_id(config))
+            continue
+        log.info("%s", run_id(config))
+        try:
+            with also_logging_to(output / PACKED / LOG):
+                train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds)
+        except Interrupted:
+            raise
+        except Exception as error:
+            log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
+
+
+def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path, output: Path) -> bool:
+    """Move what a pack has trained for this run into `output`; tell whether it was a finished result."""
+    packed = output / PACKED
+    if not packed.exists():
+        return False
+    current = is_current(packed, data_folder, config, model_file)
+    if current:
+        for name in (WEIGHTS, PREDICTIONS, METRICS):  # the record last: with it the run is done
+            (packed / name).replace(output / name)
+        for line in (packed / LOG).read_text(encoding="utf-8").splitlines():
+            log.info("in a pack, %s", line)
+    shutil.rmtree(packed)
+    return current
+
+
+def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file: Path | None) -> bool:
+    """Tell whether `folder` holds the record of this run, from this data and this model file."""
+    path = folder / METRICS
+    if not path.exists():
+        return False
+    record = read_record(path)
+    same_model = model_file is None or record.code.model_sha256 == sha256_of(model_file)
+    same_data = record.data.manifest_sha256 == sha256_of(data_folder / MANIFEST)
+    return record.run == run_id(config) and same_model and same_data
+
+
+@contextmanager
+def also_logging_to(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
