@@ -55,7 +55,8 @@ def test_optimizers_take_their_values_from_the_conventions(name: str) -> None:
 
     kinds = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
     plain = getattr(torch.optim, kinds.get(name, name.title()))(nn.Linear(1, 1).parameters(), lr=0.001)
-    assert {**settings(), "weight_decay": 0} == {**plain.defaults, "weight_decay": 0}
+    neutral = {"weight_decay": 0, "fused": None}
+    assert {**settings(), **neutral} == {**plain.defaults, **neutral}
     keras = settings(conventions="keras", weight_decay=0.5)
     assert keras["weight_decay"] == 0.5
     if name != "sgd":

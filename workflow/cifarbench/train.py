@@ -179,7 +179,8 @@ def naming_the_batch_size(config: TrainConfig, device: torch.device) -> Iterator
 def reset_peak_memory(device: torch.device) -> None:
     """Forget what an earlier run in this process used. On Linux alone; elsewhere its peak stays in."""
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+        if torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats(device)
     elif CLEAR_REFS.exists():
         CLEAR_REFS.write_text("5")
 
