@@ -131,6 +131,11 @@ def pack_flags(wildcards):
     return [shlex.join(train_flags(run, {"model_file": own_model(run)})) for run in members]
 
 
+def bench_figures(_wildcards):
+    """What `make bench` measured, if it has run."""
+    return "results/bench.json" if Path("results/bench.json").exists() else []
+
+
 def gpus(wildcards):
     """One GPU for each run, unless it asks for the CPU or this machine has no NVIDIA device."""
     return int(run_config(wildcards).device != "cpu" and cifarbench.machine.has_nvidia_gpu())

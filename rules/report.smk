@@ -50,6 +50,7 @@ rule report:
     input:
         plan="results/plan.json",
         table="results/runs.parquet",
+        speed=bench_figures,
     output:
         "reports/index.html",
     log:
@@ -58,5 +59,5 @@ rule report:
         "../envs/cifarbench.yaml"
     shell:
         r"""
-        python -m cifarbench report {input.plan} {input.table} --output reports 2>{log}
+        python -m cifarbench report {input.plan} {input.table} --speed results/bench.json --output reports 2>{log}
         """

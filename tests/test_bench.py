@@ -1,11 +1,15 @@
 """The benchmark of speed: its arithmetic, and that each way trains. How fast it is no test says."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
+from cifarbench import bench_workflow
 from cifarbench.bench import WAYS, config_for, naive_steps, our_steps, summarise, timed
+from cifarbench.cli import main
 from cifarbench.models import build_model
 
 
@@ -30,6 +34,18 @@ def test_every_way_takes_real_steps(way: str) -> None:
     assert step() == 64
     assert timed(step, 0.01) > 0
     assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_the_workflow_is_timed_in_rounds_and_the_median_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = iter([{"a job": 3.0}, {"a job": 9.0}, {"a job": 4.0}])
+    monkeypatch.setattr(bench_workflow, "one_round", lambda _: next(rounds))
+    assert main(["bench-workflow", "--rounds", "3", "--output", str(tmp_path / "bench.json")]) == 0
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["medians"] == {"a job": 4.0}
+    assert written["all"] == {"a job": [3.0, 9.0, 4.0]}
+    assert (bench_workflow.SNAKEFILE).exists()
 
 
 def test_a_model_that_is_not_timed_is_refused(fails: Callable[..., str]) -> None:

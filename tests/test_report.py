@@ -186,6 +186,25 @@ def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
     assert "Shown are the 20 hardest classes; 80 are left out." in text
 
 
+def test_the_speed_is_shown_where_it_was_measured(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    assert "naive loop" not in page_of(plan, table, tmp_path)
+    rows = [
+        {
+            "model": "lenet5",
+            "batch_size": 32,
+            "way": way,
+            "ratio": ratio,
+            "ratio_quartiles": [ratio - 0.1, ratio],
+        }
+        for way, ratio in (("naive", 1.0), ("float32", 3.25), ("bfloat16", 4.5))
+    ]
+    render(plan, table, tmp_path, {"rows": rows, "threads": 2, "rounds": 3})
+    page = (tmp_path / "index.html").read_text()
+    assert "lenet5, batch 32 4.5 times" in page
+    assert "quartiles of 3 rounds in turn, 2 threads" in Text(page).text
+
+
 def test_words() -> None:
     assert over_seeds([0.5, 0.7]).std == pytest.approx(0.02**0.5)
     assert spread(over_seeds([0.5, 0.7]), "accuracy") == "60.0 ± 14.1 %"

@@ -218,6 +218,7 @@ def collect(args: argparse.Namespace) -> None:
 def report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("plan", type=Path, help="file that `plan` wrote")
     verb.add_argument("table", type=Path, help="file that `collect` wrote")
+    verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
 
 
@@ -225,7 +226,8 @@ def report(args: argparse.Namespace) -> None:
     from .collect import read_table
     from .report import render
 
-    render(read_plan(args.plan), read_table(args.table), args.output)
+    speed = json.loads(args.speed.read_text()) if args.speed and args.speed.exists() else None
+    render(read_plan(args.plan), read_table(args.table), args.output, speed)
 
 
 def models_arguments(verb: argparse.ArgumentParser) -> None:
@@ -264,6 +266,19 @@ def bench(args: argparse.Namespace) -> None:
     from .bench import bench
 
     bench(args.models, args.rounds, args.seconds, args.threads, args.output)
+
+
+def bench_workflow_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--rounds", type=at_least_one, default=3, help="times that all is measured (default: 3)"
+    )
+    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+
+
+def bench_workflow(args: argparse.Namespace) -> None:
+    from .bench_workflow import bench_workflow
+
+    bench_workflow(args.rounds, args.output)
 
 
 def schema(_args: argparse.Namespace) -> None:
@@ -324,6 +339,12 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         bench,
         "Time our training beside a naive one, in turn",
         "--models lenet5 --output results/bench.json",
+    ),
+    "bench-workflow": (
+        bench_workflow_arguments,
+        bench_workflow,
+        "Time the workflow beside the trainings it runs",
+        "--rounds 1 --output results/bench-workflow.json",
     ),
     "schema": (no_arguments, schema, "Print the JSON schema of configs", "> workflow/config.schema.json"),
 }

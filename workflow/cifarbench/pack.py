@@ -33,21 +33,15 @@ class Job(NamedTuple):
 
 
 def packs(runs: Sequence[Run], size: int) -> dict[str, list[str]]:
-    """Return the ids of the runs in each pack, by the pack's name; none for packs of one.
+    """Return the ids of the runs in each pack, by the pack's name; a run that is left over has none.
 
-    The runs of a pack share data set, device and seed, so that a new seed leaves the other packs alone.
+    All runs of a pack share data set and device.
     """
-    if size == 1:
-        return {}
-    groups: dict[tuple[str, str, int], list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for run in runs:
-        groups.setdefault((run.config.dataset, run.config.device, run.config.seed), []).append(run.id)
-    members = [
-        (f"{dataset}-s{seed}", list(ids[start : start + size]))
-        for (dataset, _, seed), ids in groups.items()
-        for start in range(0, len(ids), size)
-    ]
-    return {f"{name}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}": ids for name, ids in members}
+        groups.setdefault((run.config.dataset, run.config.device), []).append(run.id)
+    chunks = [ids[start : start + size] for ids in groups.values() for start in range(0, len(ids), size)]
+    return {hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]: ids for ids in chunks if len(ids) > 1}
 
 
 def train_pack(

@@ -5,6 +5,7 @@ in `sections` and one line in SECTIONS there.
 """
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -18,9 +19,9 @@ from .results import Results
 PAGE = "index.html"
 
 
-def render(plan: Plan, table: pd.DataFrame, output: Path) -> None:
-    """Write the page into `output`."""
-    results = Results(plan, table)
+def render(plan: Plan, table: pd.DataFrame, output: Path, speed: dict[str, Any] | None = None) -> None:
+    """Write the page into `output`. `speed` is what `cifarbench bench` wrote, if it has run."""
+    results = Results(plan, table, speed)
     made = [section for make in sections.SECTIONS for section in make(results)]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cifarbench", "report"),

@@ -95,6 +95,36 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
     return canvas.svg
 
 
+def ways(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return (way to compute, colour, dashes) as CSS takes them."""
+    names = list(dict.fromkeys(row["way"] for row in rows))
+    return [(name, f"var(--curve-{number})", "solid") for number, name in enumerate(names)]
+
+
+def speed(name: str, rows: list[dict[str, Any]], alt: str) -> str:
+    """Draw a row per model and batch size: a dot per way to compute at its ratio, a line to the quartiles."""
+    cases = list(dict.fromkeys((row["model"], row["batch_size"]) for row in rows))
+    names = [way for way, _, _ in ways(rows)]
+    with drawing(name, 0.55 + 0.46 * len(cases), alt) as canvas:
+        axes = canvas.axes
+        axes.axvline(1, color=TEXT, lw=0.8, ls=":")
+        for place, (model, batch_size) in enumerate(cases):
+            axes.axhline(place, color=TEXT, lw=0.5, alpha=0.2)
+            text = f"{model}, batch {batch_size}"
+            axes.text(0, place - 0.2, text, transform=axes.get_yaxis_transform(), in_layout=False)
+        for row in rows:
+            place, colour = cases.index((row["model"], row["batch_size"])), COLOURS[names.index(row["way"])]
+            axes.plot(row["ratio_quartiles"], [place, place], color=colour, lw=1.5)
+            axes.plot([row["ratio"]], [place], "o", ms=5, color=colour, mew=0)
+        axes.set_ylim(len(cases) - 0.6, -0.75)
+        axes.set_xlim(left=0)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.set_xlabel("images per second, times those of a naive loop")
+    return canvas.svg
+
+
 def line_style(index: int) -> tuple[int, str]:
     """Return (number of the colour, dashes by their CSS name) of the n-th curve."""
     return index % len(COLOURS), list(DASHES)[index // len(COLOURS) % len(DASHES)]

@@ -56,6 +56,7 @@ class Configuration(NamedTuple):
 class Results:
     plan: Plan
     table: pd.DataFrame
+    speed: dict[str, Any] | None = None
 
     @cached_property
     def done(self) -> pd.DataFrame:

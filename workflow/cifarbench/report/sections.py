@@ -158,6 +158,24 @@ def classes(results: Results) -> Iterator[Section]:
         yield Section(f"classes-{name}", f"Accuracy by class ({name})", "classes", content)
 
 
+def speed(results: Results) -> Iterator[Section]:
+    """How many times faster than a naive loop each model trains on this machine, if that was measured."""
+    if results.speed:
+        rows = [row for row in results.speed["rows"] if row["way"] != "naive"]
+        best: dict[str, float] = {}
+        for row in rows:
+            case = f"{row['model']}, batch {row['batch_size']}"
+            best[case] = max(best.get(case, 0), row["ratio"])
+        finding = "; ".join(f"{case} {ratio:.1f} times" for case, ratio in best.items())
+        content = {
+            "svg": figures.speed("speed", rows, f"The fastest way beside a naive loop: {finding}"),
+            "legend": figures.ways(rows),
+            "threads": results.speed["threads"],
+            "rounds": results.speed["rounds"],
+        }
+        yield Section("speed", "Speed of training on this machine", "speed", content)
+
+
 def provenance(results: Results) -> Iterator[Section]:
     """What the figures rest on: data, hardware, versions, commit, whether all sources are the same."""
     if results.done.empty:
@@ -192,7 +210,7 @@ def provenance(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
-SECTIONS = (problems, overview, studies, classes, provenance)
+SECTIONS = (problems, overview, studies, classes, speed, provenance)
 
 
 def headline(results: Results) -> list[tuple[str, str]]:
