@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import TrainConfig
+from .errors import UserError
 from .files import write_text
 
 # What is timed: (model, batch size).
@@ -52,6 +53,17 @@ def bench(models: list[str], rounds: int, seconds: float, threads: int, output: 
             log.info(line(row))
     result = {"threads": threads, "rounds": rounds, "matmul_flops": ceilings, "rows": rows}
     write_text(output, json.dumps(result, indent=1) + "\n")
+
+
+def read_speed(path: Path) -> dict[str, Any]:
+    """Read what `bench` wrote."""
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read: {error}; remove it, or make it again with `make bench`"
+        ) from None
+    return figures
 
 
 def summarise(

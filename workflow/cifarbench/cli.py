@@ -223,10 +223,11 @@ def report_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
+    from .bench import read_speed
     from .collect import read_table
     from .report import render
 
-    speed = json.loads(args.speed.read_text()) if args.speed and args.speed.exists() else None
+    speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     render(read_plan(args.plan), read_table(args.table), args.output, speed)
 
 
