@@ -13,7 +13,9 @@ localrules:
 
 
 rule plan:
-    """Write down every run of the config, its id and the studies that need it."""
+    """Write down every run of the config, its id and the studies that need it, and the claims that they test."""
+    input:
+        claims=CONFIG.claims or [],
     output:
         "results/plan.json",
     log:

@@ -1,5 +1,7 @@
 """Made-up results in the shape of real ones, for tests of what comes after training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -44,6 +46,13 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
     if status == "missing":
         config = run.config.model_dump(mode="json")
         return {"run": run.id, "configuration": run.configuration, "status": status, "config": config}
+    return record(plan, position, status, classes).model_dump(mode="json")
+
+
+def record(
+    plan: Plan, position: int, status: str = "completed", classes: Sequence[str] = "abcdefghij"
+) -> Record:
+    run = plan.runs[position]
     random = np.random.default_rng(position)
     count = len(classes)
     confusion = random.integers(1, 9, (count, count)) + 40 * np.eye(count, dtype=int)
@@ -81,7 +90,7 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
             name=run.config.dataset,
             manifest_sha256="a" * 64,
             images_sha256="b" * 64,
-            classes=classes,
+            classes=list(classes),
             train_images=45000,
             validation_images=5000,
             test_images=test.images,
@@ -111,4 +120,4 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
             model_sha256="d" * 64,
         ),
         finished="2026-01-01T00:00:00+00:00",
-    ).model_dump(mode="json")
+    )

@@ -5,8 +5,8 @@ import torch
 from torchvision.transforms.v2 import functional as reference
 
 from cifarbench.augment import Augmentation, random_crop, random_cutout, random_flip
-from cifarbench.config import TrainConfig
 from cifarbench.data import Scaling
+from cifarbench.knobs import TrainConfig
 
 IMAGES = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

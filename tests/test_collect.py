@@ -4,14 +4,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from cifarbench.cli import main
-from cifarbench.collect import collect, read_table
+from cifarbench.collect import collect, correct, read_table
 from cifarbench.config import parse
 from cifarbench.errors import UserError
 from cifarbench.plan import Plan, flags, make_plan, write_plan
 from conftest import SMALL
+from synthetic import synthetic
 
 
 @pytest.fixture
@@ -86,3 +89,18 @@ def test_a_table_or_plan_that_is_none_is_named(
     assert "none.json: cannot be read" in fails("report", tmp_path / "none.json", table, *out)
     with pytest.raises(UserError, match="make it with `cifarbench collect`"):
         read_table(tmp_path / "none.parquet")
+
+
+def test_a_table_of_another_version_is_refused(tmp_path: Path) -> None:
+    _, table = synthetic(configurations=1, seeds=1)
+    table.assign(schema_version=9).to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(UserError, match="schema_version 9 is not known, only 1"):
+        read_table(tmp_path / "runs.parquet")
+
+
+def test_a_bit_says_which_test_images_were_right(tmp_path: Path) -> None:
+    label, predicted = np.arange(10, dtype=np.int16), np.array([0, 1, 2, 9, 4, 5, 6, 7, 8, 0], np.int16)
+    save_file({"label": label, "predicted": predicted}, tmp_path / "predictions.safetensors")
+    right = np.unpackbits(np.frombuffer(correct(tmp_path / "predictions.safetensors") or b"", np.uint8))
+    assert right[:10].tolist() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 0]
+    assert correct(tmp_path / "none") is None

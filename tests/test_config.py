@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cifarbench.config import CONVENTIONS, TrainConfig, json_schema, locate, parse, read
+from cifarbench.config import json_schema, locate, parse, read
 from cifarbench.errors import UserError
+from cifarbench.knobs import CONVENTIONS, TrainConfig
 from cifarbench.plan import make_plan
 from conftest import REPOSITORY
 

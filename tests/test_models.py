@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from cifarbench.cli import main
-from cifarbench.config import TrainConfig
 from cifarbench.errors import UserError
+from cifarbench.knobs import TrainConfig
 from cifarbench.model_files import BUILTIN_MODELS, model_knobs
 from cifarbench.models import build_model, count_flops, count_parameters, layer_table
 

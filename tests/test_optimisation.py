@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cifarbench.config import TrainConfig
+from cifarbench.knobs import TrainConfig
 from cifarbench.optimisation import make_loss, make_optimizer, make_schedule
 
 UNDECIDED = torch.zeros(10, 10)  # a network that gives every class the probability 0.1

@@ -11,7 +11,7 @@ import pytest
 
 from cifarbench import pack
 from cifarbench.cli import INTERRUPTED, main
-from cifarbench.config import TrainConfig
+from cifarbench.knobs import TrainConfig
 from cifarbench.pack import PACKED, packs
 from cifarbench.plan import Run, configuration_id, run_id
 from cifarbench.record import METRICS, read_record

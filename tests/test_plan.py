@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cifarbench.cli import parser
-from cifarbench.config import TrainConfig, parse
+from cifarbench.config import parse
 from cifarbench.errors import UserError
 from cifarbench.knob_flags import chosen_knobs, config_of
+from cifarbench.knobs import TrainConfig
 from cifarbench.plan import Plan, configuration_id, expand_grid, flags, make_plan, read_plan, write_plan
 
 
@@ -74,7 +75,7 @@ def test_what_varies_is_found_and_names_the_configurations() -> None:
     [study] = plan_of([{"epochs": [1, 2]}]).studies
     assert list(study.labels.values()) == ["epochs 1", "epochs 2"]
     [study] = plan_of([{"activation": [None, "tanh"], "flip": [True]}]).studies
-    assert list(study.labels.values()) == ["lenet5", "activation tanh"]
+    assert list(study.labels.values()) == ["activation relu", "activation tanh"]
 
 
 @given(
@@ -118,3 +119,11 @@ def test_a_plan_comes_back_from_its_file_and_another_version_is_refused(tmp_path
         UserError, match=r"schema_version: 99 is not allowed.*make it again with `cifarbench plan`"
     ):
         read_plan(path)
+
+
+def test_a_benchmark_cut_short_trains_no_run_for_longer_and_says_so() -> None:
+    runs = [{"epochs": [1, 5, 10], "seed": [0, 1]}, {"epochs": 10, "warmup_epochs": 5, "schedule": "cosine"}]
+    plan = make_plan(parse({"max_epochs": 2, "studies": [{"name": "a", "title": "A", "runs": runs}]}))
+    assert [run.config.epochs for run in plan.runs] == [1, 1, 2, 2, 2]
+    assert plan.runs[-1].config.warmup_epochs == 1
+    assert plan.note.startswith("Cut short: every run that is longer was trained for 2 epochs only")

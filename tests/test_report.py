@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cifarbench.plan import Plan
 from cifarbench.report import render
@@ -16,6 +17,7 @@ from cifarbench.report.results import over_seeds
 from cifarbench.report.words import listed, spread
 from conftest import REPOSITORY
 from synthetic import synthetic
+from test_verdicts import with_claims
 
 
 def page_of(plan: Plan, table: pd.DataFrame, folder: Path) -> str:
@@ -60,10 +62,11 @@ class Text(HTMLParser):
 def test_the_answer_is_that_of_the_table(tmp_path: Path) -> None:
     plan, table = synthetic()
     text = Text(page_of(plan, table, tmp_path)).text
-    best = table.groupby("configuration")["final.test.top1"].agg(["mean", "std"]).sort_values("mean").iloc[-1]
-    assert f"{100 * best['mean']:.1f} ± {100 * best['std']:.1f} %" in text
+    best = table.groupby("configuration")["final.test.top1"].agg(["mean", "sem"]).sort_values("mean").iloc[-1]
+    half = stats.t.ppf(0.975, 2) * best["sem"]
+    assert f"{100 * best['mean']:.1f} ± {100 * half:.1f} %" in text
     assert "12 runs of 4 configurations were trained and tested on cifar10" in text
-    assert "mean ± standard deviation of 3 seeds" in text
+    assert "mean and 95 % interval of 3 seeds" in text
 
 
 def test_every_configuration_and_seed_is_there(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_one_run_alone_has_no_spread(tmp_path: Path) -> None:
     plan, table = synthetic(configurations=1, seeds=1)
     text = Text(page_of(plan, table, tmp_path)).text
     assert "a single seed, so its spread is unknown" in text
-    assert "±" not in text.split("Mean ± standard deviation over")[0]
+    assert "±" not in text.split("Mean ± half")[0]
     assert "Only the seed varies" in text
 
 
@@ -178,6 +181,47 @@ def test_an_epoch_chosen_on_the_test_images_is_marked(tmp_path: Path) -> None:
     assert "chosen on the test images" not in Text(page_of(plan, table, tmp_path)).text
     table.loc[0, "final.chosen_by"] = "best_test"
     assert Text(page_of(plan, table, tmp_path)).text.count("chosen on the test images, as published") == 1
+
+
+def test_what_cannot_be_told_from_the_best_is_said(tmp_path: Path) -> None:
+    plan, table = synthetic(seeds=5)
+    seeds = table["config.seed"].astype(float) / 1000
+    table["final.test.top1"] = 0.7 + seeds + 0.05 * (table["config.learning_rate"] > 0.003)
+    table.loc[[0, 5, 12, 19], "final.test.top1"] += 0.002  # so that no difference is the same in all seeds
+    page = page_of(plan, table, tmp_path)
+    text = Text(page).text
+    assert "learning rate 0.008 is highest; not distinguishable from it: learning rate 0.004." in text
+    assert text.count("Differences from the best, tested") == 1
+    assert "single-seed figures need 0.5 points between them to mean anything" in text
+    assert len(re.findall("<td>(?:yes|no)</td>", page)) == 3
+
+
+def test_the_two_best_are_compared_image_by_image(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    assert "McNemar" not in Text(page_of(plan, table, tmp_path)).text
+    order = table.groupby("configuration")["final.test.top1"].mean().sort_values().index
+    bits = {order[-1]: bytes([0b11111100]), order[-2]: bytes([0b11000011])}
+    table["correct"] = [bits.get(key, bytes([0])) for key in table["configuration"]]
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "4 are right only with the best, 2 only with the next (McNemar's exact test, p 0.69)" in text
+
+
+def test_claims_are_listed_with_their_verdict(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    assert "Published claims" not in Text(page_of(plan, table, tmp_path)).text
+    page = page_of(with_claims(plan), table, tmp_path)
+    text = Text(page).text
+    assert "Of 2 published claims, 1 could be tested: 1 " in text
+    assert "1 claims whose runs are missing" in text
+    assert page.count('<span class="outcome">') == 1
+
+
+def test_a_baseline_is_compared(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    worse = table.assign(**{"final.test.top1": table["final.test.top1"] - 0.05})
+    render(plan, worse, tmp_path, baseline=table)
+    text = Text((tmp_path / "index.html").read_text()).text
+    assert "4 configurations are in both tables; 4 of them are worse here." in text
 
 
 def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
@@ -206,8 +250,8 @@ def test_the_speed_is_shown_where_it_was_measured(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
-    assert over_seeds([0.5, 0.7]).std == pytest.approx(0.02**0.5)
-    assert spread(over_seeds([0.5, 0.7]), "accuracy") == "60.0 ± 14.1 %"
+    assert over_seeds([0.5, 0.7]).half == pytest.approx(12.7062 * 0.1, rel=1e-5)
+    assert spread(over_seeds([0.5, 0.7, 0.6]), "accuracy") == "60.0 ± 24.8 %"
     assert spread(over_seeds([1234.5]), "seconds") == "1,234.5 s"
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"

@@ -15,10 +15,10 @@ from safetensors.numpy import load_file
 from torch.nn import functional as F
 
 from cifarbench.cli import main
-from cifarbench.config import TrainConfig
 from cifarbench.data import load, split_rows
 from cifarbench.engine import Engine, stream_seed
 from cifarbench.errors import UserError
+from cifarbench.knobs import TrainConfig
 from cifarbench.models import build_model
 from cifarbench.record import METRICS, PREDICTIONS, WEIGHTS, Record, read_record, write_record
 from cifarbench.train import prepare_torch

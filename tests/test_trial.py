@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cifarbench import trial
-from cifarbench.config import TrainConfig
 from cifarbench.data import load
+from cifarbench.knobs import TrainConfig
 from cifarbench.models import build_model
 from conftest import SMALL
 from test_checkpoint import content

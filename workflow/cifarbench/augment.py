@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from .config import TrainConfig
 from .data import Scaling
+from .knobs import TrainConfig
 
 
 def random_flip(images: Tensor, generator: Generator) -> Tensor:

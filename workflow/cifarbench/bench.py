@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .config import TrainConfig
 from .errors import UserError
 from .files import write_text
+from .knobs import TrainConfig
 
 # What is timed: (model, batch size).
 CASES = (

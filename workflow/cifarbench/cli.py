@@ -20,6 +20,7 @@ from . import __version__
 from .config import DatasetFormat, json_schema, locate, parse, read
 from .errors import UserError, suggest
 from .knob_flags import add_knobs, chosen_knobs, config_of
+from .outlook import in_words, outlook
 from .pack import Job
 from .plan import make_plan, read_plan, summary, write_plan
 
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 def plan_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("config", type=Path, help="YAML file, or - for standard input")
+    verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
     verb.add_argument("--output", type=Path, help="where to write the plan, as JSON")
 
 
@@ -89,6 +91,7 @@ def plan(args: argparse.Namespace) -> None:
     config = parse(read(args.config), "config" if str(args.config) == "-" else str(args.config))
     planned = make_plan(locate(config, [Path(), args.config.parent]))
     print(summary(planned))
+    print(in_words(planned, outlook(planned, args.runs)))
     if args.output:
         write_plan(planned, args.output)
 
@@ -218,6 +221,7 @@ def collect(args: argparse.Namespace) -> None:
 def report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("plan", type=Path, help="file that `plan` wrote")
     verb.add_argument("table", type=Path, help="file that `collect` wrote")
+    verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
     verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
 
@@ -228,7 +232,40 @@ def report(args: argparse.Namespace) -> None:
     from .report import render
 
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
-    render(read_plan(args.plan), read_table(args.table), args.output, speed)
+    baseline = read_table(args.baseline) if args.baseline else None
+    render(read_plan(args.plan), read_table(args.table), args.output, speed, baseline)
+
+
+def claims_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("plan", type=Path, help="file that `plan` wrote")
+    verb.add_argument("table", type=Path, help="file that `collect` wrote")
+
+
+def claims(args: argparse.Namespace) -> None:
+    from .collect import read_table
+    from .verdicts import judge_all, text_table
+
+    print(text_table(judge_all(read_plan(args.plan), read_table(args.table))))
+
+
+def compare_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("before", type=Path, help="table that `collect` wrote")
+    verb.add_argument("after", type=Path, help="another one")
+    verb.add_argument(
+        "--fail-on",
+        choices=["regression"],
+        help="exit with 1 if a configuration is worse in the second table",
+    )
+
+
+def compare(args: argparse.Namespace) -> None:
+    from .collect import read_table
+    from .compare import compare, text_table
+
+    comparison = compare(read_table(args.before), read_table(args.after))
+    print(text_table(comparison))
+    if args.fail_on and comparison.regressions:
+        sys.exit(1)
 
 
 def models_arguments(verb: argparse.ArgumentParser) -> None:
@@ -333,6 +370,18 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         report,
         "Render the report",
         "results/plan.json results/runs.parquet --output reports",
+    ),
+    "claims": (
+        claims_arguments,
+        claims,
+        "Judge published claims by the records",
+        "results/plan.json results/runs.parquet",
+    ),
+    "compare": (
+        compare_arguments,
+        compare,
+        "Compare two tables of results, configuration by configuration",
+        "before.parquet results/runs.parquet --fail-on regression",
     ),
     "models": (models_arguments, models, "List the models, or the layers of one", "lenet5 --width 3"),
     "bench": (

@@ -1,18 +1,20 @@
 """Gather the records of a plan into one tidy table: `cifarbench collect PLAN --output results/runs.parquet`.
 
 One row per planned run, in the plan's order. Columns are the record's fields joined by dots
-(`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve. A run without a record
-keeps its row, with the status `missing`.
+(`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve, `correct` a bit for each test
+image, set where the run got it right. A run without a record keeps its row, with the status `missing`.
 """
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from safetensors.numpy import load_file
 
 from .errors import UserError
 from .files import atomic
 from .plan import Plan, Run
-from .record import METRICS, read_record
+from .record import METRICS, PREDICTIONS, Record, read_record
 
 MISSING = "missing"
 
@@ -33,11 +35,27 @@ def collect_run(run: Run, path: Path) -> dict[str, object]:
     record = read_record(path)
     if record.run != run.id:
         raise UserError(f"{path}: is the record of run {record.run!r}; remove it and train {run.id!r}")
-    return record.model_dump(mode="json")
+    return {**record.model_dump(mode="json"), "correct": correct(path.with_name(PREDICTIONS))}
+
+
+def correct(path: Path) -> bytes | None:
+    """Return which test images a run got right, eight to a byte; None without its predictions."""
+    if not path.exists():
+        return None
+    saved = load_file(path)
+    return np.packbits(saved["label"] == saved["predicted"]).tobytes()
 
 
 def read_table(path: Path) -> pd.DataFrame:
+    """Read what `collect` wrote. Raise UserError if it is missing, no table, or of another version."""
     try:
-        return pd.read_parquet(path)
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; make it with `cifarbench collect`") from None
+    known = Record.model_fields["schema_version"].default
+    versions = set(table["schema_version"].dropna()) if "schema_version" in table else set()
+    if versions - {known}:
+        raise UserError(
+            f"{path}: schema_version {max(versions):g} is not known, only {known}; collect it with this version"
+        )
+    return table

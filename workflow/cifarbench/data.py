@@ -8,8 +8,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .config import TrainConfig
 from .errors import UserError
+from .knobs import TrainConfig
 from .manifest import IMAGES, Manifest, read_manifest
 from .splits import stratified_split
 

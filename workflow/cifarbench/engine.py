@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from .augment import Augmentation
 from .checkpoint import Checkpoint, Interrupted, State
-from .config import TrainConfig
 from .data import Data, ImageSet
 from .evaluate import Outputs, accuracy, evaluate, finite, forward_all
+from .knobs import TrainConfig
 from .optimisation import make_loss, make_optimizer, make_schedule, plain_step
 from .record import Epoch, Final, Seconds
 

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent
 TRAINING_SOURCES = (
     "augment.py",
     "checkpoint.py",
-    "config.py",
+    "knobs.py",
     "data.py",
     "engine.py",
     "evaluate.py",

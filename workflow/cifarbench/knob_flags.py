@@ -7,8 +7,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from .config import TrainConfig
 from .errors import UserError, explain, suggest
+from .knobs import TrainConfig
 from .model_files import BUILTIN_MODELS, check_model_knobs, model_knobs
 from .plan import canonical, format_value
 

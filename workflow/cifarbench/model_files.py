@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .config import MODEL_KNOBS, Config, TrainConfig
+from .config import Config
 from .errors import UserError, suggest
+from .knobs import MODEL_KNOBS, TrainConfig
 
 BUILTIN_MODELS = {
     path.stem: path

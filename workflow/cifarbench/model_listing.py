@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from .config import TrainConfig
+from .knobs import TrainConfig
 from .model_files import BUILTIN_MODELS, model_knobs, model_summary
 from .models import build_model, count_flops, count_parameters, layer_table
 

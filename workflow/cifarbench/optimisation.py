@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import (
     SequentialLR,
 )
 
-from .config import TrainConfig
+from .knobs import TrainConfig
 from .models import last_layer
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from .config import TrainConfig
 from .files import sha256_of
+from .knobs import TrainConfig
 from .manifest import MANIFEST
 from .plan import Run, run_id
 from .record import METRICS, PREDICTIONS, WEIGHTS, read_record

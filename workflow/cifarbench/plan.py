@@ -13,12 +13,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .config import CONVENTION_KNOBS, Config, Dataset, Study, TrainConfig, convention, default_of
+from .claims import Candidate, Claim, read_claims
+from .config import Config, Dataset, Study
 from .errors import UserError, explain
 from .files import read_model, write_text
+from .knobs import CONVENTION_KNOBS, MODEL_KNOBS, TrainConfig, convention, default_of
 from .model_files import check_model_knobs, model_file, model_knobs
 
 SLUG_LENGTH = 60
+UNSET_KNOBS = (*MODEL_KNOBS, *CONVENTION_KNOBS)
 TOLD_FIRST = ("optimizer", "learning_rate", "batch_size", "epochs", "width")  # knobs that a slug has room for
 
 
@@ -54,6 +57,7 @@ class Plan(_Frozen):
     datasets: list[Dataset]
     studies: list[PlannedStudy]
     runs: list[Run]
+    claims: list[Claim] = []
 
 
 def make_plan(config: Config) -> Plan:
@@ -65,13 +69,48 @@ def make_plan(config: Config) -> Plan:
     expanded = [(study, expand_study(config, study)) for study in config.studies]
     runs = {run.id: run for _, labelled in expanded for run, _ in labelled}
     used = {run.config.dataset for run in runs.values()}
+    studies = [_planned(config, study, labelled) for study, labelled in expanded]
     return Plan(
         title=config.title,
-        note=config.note,
+        note=config.note
+        if config.max_epochs is None
+        else f"{_cut_short(config.max_epochs)} {config.note}".strip(),
         datasets=[config.dataset(name) for name in sorted(used)],
-        studies=[_planned(study, labelled) for study, labelled in expanded],
+        studies=studies,
         runs=list(runs.values()),
+        claims=_claims(config, studies, runs),
     )
+
+
+def _claims(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Claim]:
+    if config.claims is None or config.max_epochs is not None:
+        return []
+    return read_claims(Path(config.claims), _candidates(config, studies, runs))
+
+
+def _cut_short(epochs: int) -> str:
+    return (
+        f"Cut short: every run that is longer was trained for {epochs} epochs only, and no claim is judged."
+    )
+
+
+def _candidates(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Candidate]:
+    """Return what claims can be about."""
+    return [
+        Candidate(study=study.name, configuration=key, label=label, knobs=knobs_in_force(config, train))
+        for study in studies
+        for key, train in {runs[run].configuration: runs[run].config for run in study.runs}.items()
+        for label in [study.labels[key]]
+    ]
+
+
+def knobs_in_force(config: Config, train: TrainConfig) -> dict[str, Any]:
+    """Return all knobs of a run, those left unset with the model's or the conventions' own value."""
+    own = model_knobs(model_file(config, train.model))
+    unset = {
+        name: train.resolved(name) if name in CONVENTION_KNOBS else own.get(name) for name in UNSET_KNOBS
+    }
+    return {name: unset.get(name) if value is None else value for name, value in train}
 
 
 def expand_study(config: Config, study: Study) -> list[tuple[Run, str | None]]:
@@ -85,7 +124,7 @@ def expand_study(config: Config, study: Study) -> list[tuple[Run, str | None]]:
         own = {name: value for name, value in entry.items() if name != "label"}
         for knobs in expand_grid({**config.defaults, **study.defaults, **own}, where):
             run = make_run(config, knobs, where)
-            if run.id in runs:
+            if run.id in runs and config.max_epochs is None:
                 raise UserError(f"{where}: run {run.id!r} is there twice in this study; remove one")
             runs[run.id] = run, _label(entry, run.config)
     return list(runs.values())
@@ -96,7 +135,7 @@ def _label(entry: dict[str, Any], config: TrainConfig) -> str | None:
     if "label" not in entry:
         return None
     axes = [name for name, value in entry.items() if _is_axis(name, value) and name != "seed"]
-    return ", ".join([str(entry["label"]), *(_told(config, name) for name in axes)])
+    return ", ".join([str(entry["label"]), *(_told(name, getattr(config, name)) for name in axes)])
 
 
 def expand_grid(knobs: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -125,8 +164,16 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
         check_model_knobs(train, path)
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
-    train = canonical(train, model_knobs(path))
+    train = capped(canonical(train, model_knobs(path)), config.max_epochs)
     return Run(id=run_id(train), configuration=configuration_id(train), config=train)
+
+
+def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
+    """Cut the training short, and its warm-up with it."""
+    if max_epochs is None or config.epochs <= max_epochs:
+        return config
+    share = max_epochs / config.epochs
+    return config.model_copy(update={"epochs": max_epochs, "warmup_epochs": config.warmup_epochs * share})
 
 
 def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
@@ -161,12 +208,12 @@ def format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _planned(study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
-    configs = {run.configuration: run.config for run, _ in labelled}
+def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
+    configs = {run.configuration: knobs_in_force(config, run.config) for run, _ in labelled}
     varied = [
         name
         for name in TrainConfig.model_fields
-        if name != "seed" and len({getattr(config, name) for config in configs.values()}) > 1
+        if name != "seed" and len({run.config.model_dump()[name] for run, _ in labelled}) > 1
     ]
     given = {run.configuration: label for run, label in labelled}
     return PlannedStudy(
@@ -174,20 +221,20 @@ def _planned(study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStu
         title=study.title,
         question=study.question,
         varied=varied,
-        labels={key: given[key] or _what_varies(config, varied) for key, config in configs.items()},
+        labels={key: given[key] or _what_varies(knobs, varied) for key, knobs in configs.items()},
         runs=[run.id for run, _ in labelled],
     )
 
 
-def _what_varies(config: TrainConfig, varied: list[str]) -> str:
-    """Name a configuration by what varies in its study; knobs that it leaves unset are not told."""
-    told = [name for name in varied if name != "model" and getattr(config, name) not in (None, ())]
-    model = [config.model] if "model" in varied or not told else []
-    return ", ".join(model + [_told(config, name) for name in told])
+def _what_varies(knobs: dict[str, Any], varied: list[str]) -> str:
+    """Name a configuration by what varies in its study; knobs that it does not have are not told."""
+    told = [name for name in varied if name != "model" and knobs[name] not in (None, ())]
+    model = [knobs["model"]] if "model" in varied or not told else []
+    return ", ".join(model + [_told(name, knobs[name]) for name in told])
 
 
-def _told(config: TrainConfig, name: str) -> str:
-    return f"{name.replace('_', ' ')} {format_value(getattr(config, name))}"
+def _told(name: str, value: Any) -> str:
+    return f"{name.replace('_', ' ')} {format_value(value)}"
 
 
 def flags(config: TrainConfig) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .config import TrainConfig
 from .files import read_model, write_text
+from .knobs import TrainConfig
 
 METRICS = "metrics.json"
 WEIGHTS = "weights.safetensors"

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.utils import flop_counter
 
 from .checkpoint import Checkpoint
-from .config import CONVENTION_KNOBS, TrainConfig
 from .data import Data, load
 from .engine import Engine, stream_seed
 from .environment import describe_code, describe_environment
 from .errors import UserError
 from .evaluate import Outputs
 from .files import atomic, sha256_of
+from .knobs import CONVENTION_KNOBS, TrainConfig
 from .manifest import MANIFEST, Manifest
 from .model_files import BUILTIN_MODELS
 from .models import build_model, count_flops, count_parameters

@@ -17,11 +17,11 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel
 from torch import nn
 
-from .config import MODEL_KNOBS, TrainConfig
 from .data import Data
 from .engine import Engine, synchronise
 from .environment import device_name, training_source_hash
 from .files import read_model, write_text
+from .knobs import MODEL_KNOBS, TrainConfig
 
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..config import TrainConfig
 from ..errors import UserError
+from ..knobs import TrainConfig
 from ..model_files import BUILTIN_MODELS, check_model_knobs
 
 IMAGE_SHAPE = (3, 32, 32)

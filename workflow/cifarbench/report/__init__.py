@@ -19,9 +19,18 @@ from .results import Results
 PAGE = "index.html"
 
 
-def render(plan: Plan, table: pd.DataFrame, output: Path, speed: dict[str, Any] | None = None) -> None:
-    """Write the page into `output`. `speed` is what `cifarbench bench` wrote, if it has run."""
-    results = Results(plan, table, speed)
+def render(
+    plan: Plan,
+    table: pd.DataFrame,
+    output: Path,
+    speed: dict[str, Any] | None = None,
+    baseline: pd.DataFrame | None = None,
+) -> None:
+    """Write the page into `output`.
+
+    `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with.
+    """
+    results = Results(plan, table, speed, baseline)
     made = [section for make in sections.SECTIONS for section in make(results)]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cifarbench", "report"),

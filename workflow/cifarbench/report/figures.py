@@ -72,7 +72,7 @@ def _inline(svg: str, name: str, alt: str) -> str:
 
 
 def compare(name: str, configurations: list[Configuration], metric: str, alt: str) -> str:
-    """Draw one row per configuration: a dot per seed, a tick at the mean, a line of one deviation."""
+    """Draw one row per configuration: a dot per seed, a tick at the mean, a line for its interval."""
     kind = METRICS[metric]
     shown = [c for c in configurations if metric in c.metrics]
     with drawing(name, 0.55 + 0.46 * len(shown), alt) as canvas:
@@ -80,9 +80,9 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
         for row, configuration in enumerate(shown):
             seeds = configuration.metrics[metric]
             values = [value * kind.factor for value in seeds.values]
-            mean, deviation = seeds.mean * kind.factor, (seeds.std or 0) * kind.factor
+            mean, half = seeds.mean * kind.factor, (seeds.half or 0) * kind.factor
             axes.axhline(row, color=TEXT, lw=0.5, alpha=0.2)
-            axes.plot([mean - deviation, mean + deviation], [row, row], color=COLOURS[1], lw=1.5)
+            axes.plot([mean - half, mean + half], [row, row], color=COLOURS[1], lw=1.5)
             axes.plot([mean], [row], "|", ms=11, mew=2, color=COLOURS[1])
             axes.plot(values, [row] * len(values), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
             label = textwrap.shorten(configuration.label, LABEL_LENGTH, placeholder=" …")

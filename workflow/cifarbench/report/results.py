@@ -1,5 +1,6 @@
 """The table of records as the report asks for it: grouped over seeds, by study, by figure of merit."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -7,7 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..compare import Comparison
+from ..compare import compare as compare_tables
 from ..plan import Plan, PlannedStudy
+from ..stats import Difference, holm, mcnemar, paired_difference, single_seed_noise, t_interval
+from ..verdicts import ALPHA, Verdict, judge_all
 
 
 class Metric(NamedTuple):
@@ -29,11 +34,12 @@ METRICS = {
 
 
 class Seeds(NamedTuple):
-    """The values of one metric over the seeds of one configuration; `std` is None for a single one."""
+    """The values of one metric over the seeds of one configuration, and the half width of the 95 % interval
+    of their mean; None for a single one."""
 
     values: list[float]
     mean: float
-    std: float | None
+    half: float | None
 
 
 class Configuration(NamedTuple):
@@ -48,6 +54,13 @@ class Configuration(NamedTuple):
     def completed(self) -> pd.DataFrame:
         return self.runs[self.runs["status"] == "completed"]
 
+    def by_seed(self, column: str) -> dict[int, Any]:
+        """Return a column of the completed runs that have a value there."""
+        if column not in self.completed:
+            return {}
+        pairs = zip(self.completed["config.seed"], self.completed[column], strict=True)
+        return {int(seed): value for seed, value in pairs if value is not None}
+
     def count(self, status: str) -> int:
         return int((self.runs["status"] == status).sum())
 
@@ -57,6 +70,15 @@ class Results:
     plan: Plan
     table: pd.DataFrame
     speed: dict[str, Any] | None = None
+    baseline: pd.DataFrame | None = None
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        return judge_all(self.plan, self.table)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        return None if self.baseline is None else compare_tables(self.baseline, self.table)
 
     @cached_property
     def done(self) -> pd.DataFrame:
@@ -104,9 +126,63 @@ def configuration(key: str, label: str, runs: pd.DataFrame) -> Configuration:
 
 
 def over_seeds(values: list[float]) -> Seeds:
-    """Return mean and sample standard deviation (n - 1)."""
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Seeds(values, float(np.mean(values)), std)
+    mean, low, _ = t_interval(values)
+    return Seeds(values, mean, None if low is None else mean - low)
+
+
+class Rival(NamedTuple):
+    """A configuration beside the best of its study, over shared seeds; p is adjusted for the whole study."""
+
+    configuration: Configuration
+    difference: Difference | None
+    p: float | None
+
+    @property
+    def distinguishable(self) -> bool:
+        return self.p is not None and self.p < ALPHA
+
+
+def beside_best(configurations: list[Configuration]) -> tuple[Configuration, list[Rival]]:
+    """Return the best by mean test accuracy, and each other one beside it.
+
+    All pairs of the study are tested and adjusted together (Holm), so that picking the best by its own
+    figures promises no more than the level says.
+    """
+    ranked = sorted(configurations, key=lambda c: -c.metrics["accuracy"].mean)
+    pairs = {
+        (a.key, b.key): paired_difference(a.by_seed("final.test.top1"), b.by_seed("final.test.top1"))
+        for a, b in itertools.combinations(ranked, 2)
+    }
+    tested = [key for key, pair in pairs.items() if pair is not None and pair.p is not None]
+    adjusted = dict(zip(tested, holm([pairs[key].p for key in tested]), strict=True))  # type: ignore[union-attr,misc]
+    best = ranked[0]
+    rivals = [Rival(c, pairs[best.key, c.key], adjusted.get((best.key, c.key))) for c in ranked[1:]]
+    return best, rivals
+
+
+def noise(configurations: list[Configuration], metric: str) -> float | None:
+    """Return the deviation over seeds of one metric, pooled over the configurations of a study."""
+    return single_seed_noise([c.metrics[metric].values for c in configurations if metric in c.metrics])
+
+
+class OnSameImages(NamedTuple):
+    """Two configurations on the same test images with the same seed: how many only one gets right."""
+
+    seed: int
+    only_first: int
+    only_second: int
+    p: float
+
+
+def on_same_images(first: Configuration, second: Configuration) -> OnSameImages | None:
+    """Compare the predictions of the first seed that both have; None without predictions."""
+    ours, theirs = first.by_seed("correct"), second.by_seed("correct")
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds or len(ours[seeds[0]]) != len(theirs[seeds[0]]):
+        return None
+    a, b = (np.unpackbits(np.frombuffer(bits[seeds[0]], np.uint8)).astype(bool) for bits in (ours, theirs))
+    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
+    return OnSameImages(seeds[0], only_first, only_second, mcnemar(only_first, only_second))
 
 
 def curve(configuration: Configuration, name: str) -> np.ndarray:

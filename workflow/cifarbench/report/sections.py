@@ -8,10 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..compare import verdict
 from ..plan import PlannedStudy
+from ..stats import distinguishable
+from ..verdicts import TESTED, counts, figure
 from . import figures
-from .results import METRICS, Configuration, Results, held_out_part
+from .results import METRICS, Configuration, Results, beside_best, held_out_part, noise, on_same_images
 from .words import count, listed, percent, spread
+
+# Outcomes of one claim and of several, in a sentence.
+SAID = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "within seed noise": ("is within seed noise", "are within seed noise"),
+    "artefact": ("is an artefact", "are artefacts"),
+}
 
 WORST_CLASSES = 20  # columns that the table of classes shows at most
 
@@ -35,7 +46,17 @@ def summary(results: Results) -> list[str]:
         sentences += _cheapest(results, best)
     else:
         sentences.append("The runs come from different hardware, so their times are not compared.")
-    return sentences
+    return sentences + _claims_in_a_sentence(results)
+
+
+def _claims_in_a_sentence(results: Results) -> list[str]:
+    """Count the claims that were tested, by outcome."""
+    number = counts(results.verdicts)
+    tested = sum(number[outcome] for outcome in TESTED)
+    if tested == 0:
+        return []
+    outcomes = listed([f"{n} {SAID[o][n > 1]}" for o in TESTED if (n := number[o])])
+    return [f"Of {len(results.verdicts)} published claims, {tested} could be tested: {outcomes}."]
 
 
 def _compared(results: Results) -> str:
@@ -53,8 +74,8 @@ def _compared(results: Results) -> str:
 def _best(best: Configuration) -> str:
     accuracy = best.metrics["accuracy"]
     around = (
-        f"mean ± standard deviation of {len(accuracy.values)} seeds"
-        if accuracy.std is not None
+        f"mean and 95 % interval of {len(accuracy.values)} seeds"
+        if accuracy.half is not None
         else "a single seed, so its spread is unknown"
     )
     seconds = spread(best.metrics["seconds"], "seconds")
@@ -116,11 +137,73 @@ def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str
     ]
     return {
         "question": study.question,
+        "verdict": _verdict(configurations),
+        "tests": _tests(configurations),
         "varied": [name.replace("_", " ") for name in study.varied],
         "comparisons": comparisons,
         "curves": curves,
         "legend": figures.legend(configurations),
     }
+
+
+def _verdict(configurations: list[Configuration]) -> list[str]:
+    """Say what the study shows: the best, what cannot be told from it, and how large the noise is."""
+    if len(configurations) < 2:
+        return []
+    best, rivals = beside_best(configurations)
+    close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
+    if len(close) == len(rivals):
+        sentences = [f"{best.label} is highest, but none of the others can be told apart from it."]
+    elif close:
+        sentences = [f"{best.label} is highest; not distinguishable from it: {'; '.join(close)}."]
+    else:
+        sentences = [f"{best.label} is highest, and each of the others is lower beyond seed noise."]
+    deviation = noise(configurations, "accuracy")
+    if deviation is not None:
+        points = 100 * distinguishable(deviation)
+        sentences.append(
+            f"One seed differs from the next by a standard deviation of {100 * deviation:.1f} points, so two "
+            f"single-seed figures need {points:.1f} points between them to mean anything."
+        )
+    if min(len(c.completed) for c in configurations) < 3:
+        sentences.append("With fewer than three seeds, intervals are wide and the noise is hardly known.")
+    return sentences
+
+
+def _tests(configurations: list[Configuration]) -> dict[str, Any] | None:
+    """Return each configuration beside the best one, and the two best on the same images."""
+    if len(configurations) < 2:
+        return None
+    best, rivals = beside_best(configurations)
+    return {"best": best, "rivals": rivals, "images": on_same_images(best, rivals[0].configuration)}
+
+
+def claims(results: Results) -> Iterator[Section]:
+    """Each published claim: what was published, what was measured, the verdict and its reason."""
+    if not results.verdicts:
+        return
+    rows = []
+    for judged in results.verdicts:
+        statement = judged.claim.statement
+        metric = statement.quantities[0].metric
+        rows.append(
+            {
+                **judged._asdict(),
+                "published": [figure(value, metric) for value in statement.published],
+                "measured": [figure(value, metric) for value in judged.measured],
+            }
+        )
+    tested = [row for row in rows if row["outcome"] in TESTED]
+    waiting = [row for row in rows if row["outcome"] not in TESTED]
+    yield Section("claims", "Published claims", "claims", {"tested": tested, "waiting": waiting})
+
+
+def baseline(results: Results) -> Iterator[Section]:
+    """These results beside those of another table."""
+    if results.comparison:
+        pairs = [(pair, verdict(pair)) for pair in results.comparison.pairs]
+        content = {"pairs": pairs, "comparison": results.comparison}
+        yield Section("baseline", "Beside the baseline", "baseline", content)
 
 
 def _finding(configurations: list[Configuration], metric: str) -> str:
@@ -210,7 +293,7 @@ def provenance(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
-SECTIONS = (problems, overview, studies, classes, speed, provenance)
+SECTIONS = (problems, overview, claims, studies, classes, baseline, speed, provenance)
 
 
 def headline(results: Results) -> list[tuple[str, str]]:

@@ -13,12 +13,12 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def spread(seeds: Seeds | None, metric: str) -> str:
-    """Write mean ± standard deviation, in the metric's unit; the mean alone for a single value."""
+    """Write mean ± half the 95 % interval, in the metric's unit; the mean alone for a single value."""
     if seeds is None:
         return "–"
     kind = METRICS[metric]
     mean = f"{seeds.mean * kind.factor:,.{kind.digits}f}"
-    around = "" if seeds.std is None else f" ± {seeds.std * kind.factor:,.{kind.digits}f}"
+    around = "" if seeds.half is None else f" ± {seeds.half * kind.factor:,.{kind.digits}f}"
     return f"{mean}{around} {kind.unit}".rstrip()
 
 

@@ -1,0 +1,167 @@
+"""The knobs of a run, each named once: type, bounds, default, unit and help.
+
+From `TrainConfig` come the validation of what a study asks for, the flags of `cifarbench train` with their
+help, the `config` block of each record, and the ids of runs. Nothing here imports torch.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# Defaults of the two libraries where they differ; the sources are the libraries' own documentation.
+# A knob that is left unset (null) takes its value from here. Keras' BatchNorm momentum of 0.99 is 0.01
+# in PyTorch's sense.
+CONVENTIONS: dict[str, dict[str, Any]] = {
+    "pytorch": {
+        "initialization": "kaiming_uniform",
+        "batch_norm_momentum": 0.1,
+        "batch_norm_eps": 1e-5,
+        "optimizer_eps": {"rmsprop": 1e-8, "adagrad": 1e-10, "adadelta": 1e-6, "adam": 1e-8, "adamw": 1e-8},
+        "rho": {"rmsprop": 0.99, "adadelta": 0.9},
+        "initial_accumulator": {"adagrad": 0.0},
+    },
+    "keras": {
+        "initialization": "glorot_uniform",
+        "batch_norm_momentum": 0.01,
+        "batch_norm_eps": 1e-3,
+        "optimizer_eps": {"rmsprop": 1e-7, "adagrad": 1e-7, "adadelta": 1e-7, "adam": 1e-7, "adamw": 1e-7},
+        "rho": {"rmsprop": 0.9, "adadelta": 0.95},
+        "initial_accumulator": {"adagrad": 0.1},
+    },
+}
+CONVENTION_KNOBS = tuple(CONVENTIONS["pytorch"])
+# Knobs of the model itself. Unset means the model's own value; a model that does not know one refuses it.
+MODEL_KNOBS = ("width", "activation", "conv_activation", "dropout", "classifier")
+# Knobs that only some optimizers, schedules or losses read: (knob, the knob that decides, its values).
+CONDITIONAL_KNOBS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("momentum", "optimizer", ("sgd", "rmsprop")),
+    ("nesterov", "optimizer", ("sgd",)),
+    ("optimizer_eps", "optimizer", ("rmsprop", "adagrad", "adadelta", "adam", "adamw")),
+    ("rho", "optimizer", ("rmsprop", "adadelta")),
+    ("initial_accumulator", "optimizer", ("adagrad",)),
+    ("milestones", "schedule", ("multistep",)),
+    ("gamma", "schedule", ("multistep",)),
+    ("warmup_epochs", "schedule", ("none", "multistep", "cosine")),
+    ("label_smoothing", "loss", ("cross_entropy",)),
+)
+
+
+def knob(default: Any, help: str, unit: str | None = None, **bounds: Any) -> Any:
+    """Declare a knob: its default, a line of help, its unit and pydantic's bounds (ge, gt, le, lt)."""
+    return Field(default, description=help, json_schema_extra={"unit": unit} if unit else None, **bounds)
+
+
+class TrainConfig(BaseModel):
+    """Everything that decides what one training produces; with its data, it is the identity of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: str = knob("cifar10", "data set, by name", min_length=1)
+    model: str = knob("lenet5", "model, by name", min_length=1)
+    seed: int = knob(0, "seed of weights, order, augmentation and dropout", ge=0, lt=2**31)
+
+    width: float | None = knob(None, "multiplier of the model's channels", "x", gt=0, le=64)
+    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid"] | None = knob(None, "non-linearity")
+    conv_activation: bool | None = knob(None, "activation after the convolutions too (lenet5)")
+    dropout: float | None = knob(None, "dropout rate", "fraction", ge=0, lt=1)
+    classifier: Literal["mlp", "linear"] | None = knob(None, "layers after the convolutions (vgg16)")
+    conventions: Literal["pytorch", "keras"] = knob("pytorch", "whose defaults fill the knobs left unset")
+    initialization: Literal["kaiming_uniform", "glorot_uniform"] | None = knob(
+        None, "initial weights: PyTorch's, or Glorot uniform with zero biases"
+    )
+    batch_norm: Literal["batch", "frozen"] = knob(
+        "batch", "statistics of BatchNorm: the batch's, or frozen at mean 0 and variance 1"
+    )
+    batch_norm_momentum: float | None = knob(None, "update rate of running statistics", gt=0, le=1)
+    batch_norm_eps: float | None = knob(None, "added to the variance in BatchNorm", gt=0, le=1)
+
+    scaling: Literal["unit", "symmetric", "per_channel"] = knob(
+        "per_channel", "pixels to [0, 1], to [-1, 1], or to mean 0 and deviation 1 of each channel"
+    )
+    denoise: Literal["none", "gaussian", "median"] = knob(
+        "none", "filter over each image: Gaussian (sigma 0.5 pixels) or median (3x3)"
+    )
+    flip: bool = knob(False, "augment: mirror left to right with probability 1/2")
+    crop_padding: int = knob(0, "augment: shift by up to so much, black outside", "pixels", ge=0, le=32)
+    cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
+    validation_images: int = knob(5000, "images held out of the training set, stratified", "images", ge=0)
+    data_seed: int = knob(0, "seed that draws the validation images", ge=0, lt=2**31)
+
+    epochs: int = knob(10, "passes over the training images", "epochs", ge=1)
+    batch_size: int = knob(128, "images per step; the last, smaller batch is kept", "images", ge=1)
+    optimizer: Literal["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw"] = knob("adam", "optimizer")
+    learning_rate: float = knob(0.001, "learning rate, at its highest", gt=0)
+    momentum: float = knob(0.0, "momentum (sgd, rmsprop)", ge=0, lt=1)
+    nesterov: bool = knob(False, "Nesterov's momentum (sgd)")
+    weight_decay: float = knob(0.0, "weight decay, as the optimizer defines it", ge=0)
+    last_layer_l2: float = knob(0.0, "times the last layer's squared weights, added to the loss", ge=0)
+    optimizer_eps: float | None = knob(None, "added to the optimizer's denominator", gt=0)
+    rho: float | None = knob(None, "decay of the average of squares (rmsprop, adadelta)", gt=0, lt=1)
+    initial_accumulator: float | None = knob(None, "initial sum of squares (adagrad)", ge=0)
+    schedule: Literal["none", "multistep", "cosine", "one_cycle"] = knob("none", "learning rate over time")
+    milestones: tuple[Annotated[int, Field(ge=1)], ...] = knob(
+        (), "when multistep multiplies the rate by gamma", "epochs"
+    )
+    gamma: float = knob(0.1, "factor at each milestone (multistep)", gt=0, le=1)
+    warmup_epochs: float = knob(0.0, "linear rise of the learning rate at the start", "epochs", ge=0)
+    loss: Literal[
+        "cross_entropy",
+        "mean_squared_error",
+        "binary_cross_entropy",
+        "mean_squared_error_index",
+        "binary_cross_entropy_index",
+    ] = knob("cross_entropy", "loss; *_index compares with the class index instead of one-hot, as published")
+    label_smoothing: float = knob(0.0, "share of the target spread over all classes", "fraction", ge=0, lt=1)
+
+    precision: Literal["float32", "bfloat16", "auto"] = knob(
+        "float32", "arithmetic of the forward pass; auto tries and takes the faster"
+    )
+    memory_format: Literal["contiguous", "channels_last", "auto"] = knob(
+        "contiguous", "layout of images and weights in memory; auto tries and takes the faster"
+    )
+    compile: bool = knob(False, "compile the training step; takes seconds to minutes before the first one")
+    deterministic: bool = knob(True, "on a GPU, only kernels that repeat to the bit; false may be faster")
+    device: Literal["auto", "cpu", "cuda"] = knob("auto", "where to train; auto takes a GPU if there is one")
+    report_epoch: Literal["last", "best_validation", "best_test"] = knob(
+        "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"
+    )
+
+    @model_validator(mode="after")
+    def _knobs_fit_together(self) -> Self:
+        for name, decider, values in CONDITIONAL_KNOBS:
+            value, chosen = getattr(self, name), getattr(self, decider)
+            if value != default_of(name) and chosen not in values:
+                raise ValueError(
+                    f"{name} {value!r} has no effect with {decider} {chosen!r}; "
+                    f"remove it, or choose {decider} {' or '.join(values)}"
+                )
+        if self.schedule == "multistep" and not self.milestones:
+            raise ValueError("schedule 'multistep' needs milestones, for example [30, 80]")
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov True needs a momentum above 0, for example 0.9")
+        if self.report_epoch == "best_validation" and self.validation_images == 0:
+            raise ValueError("report_epoch 'best_validation' needs validation_images above 0")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs {self.warmup_epochs!r} must be below epochs {self.epochs!r}; lower it"
+            )
+        return self
+
+    def changed(self) -> dict[str, Any]:
+        """Return the knobs that differ from their defaults, in the order of declaration."""
+        return {name: value for name, value in self if value != default_of(name)}
+
+    def resolved(self, name: str) -> Any:
+        """Return the value in force of a knob that `conventions` fills when it is unset (None)."""
+        value = getattr(self, name)
+        return convention(self.conventions, self.optimizer, name) if value is None else value
+
+
+def default_of(name: str) -> Any:
+    return TrainConfig.model_fields[name].default
+
+
+def convention(library: str, optimizer: str, name: str) -> Any:
+    """Return what PyTorch or Keras sets a knob to; None where the optimizer does not read it."""
+    value = CONVENTIONS[library][name]
+    return value.get(optimizer) if isinstance(value, dict) else value
