@@ -56,6 +56,6 @@ def read_table(path: Path) -> pd.DataFrame:
     versions = set(table["schema_version"].dropna()) if "schema_version" in table else set()
     if versions - {known}:
         raise UserError(
-            f"{path}: schema_version {max(versions):g} is not known, only {known}; collect it with this version"
+            f"{path}: schema_version {max(versions):g} is not known, only {known}; collect it again"
         )
     return table
