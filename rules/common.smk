@@ -43,6 +43,10 @@ wildcard_constraints:
     pack="[^/]+",
 
 
+def records():
+    return expand("results/runs/{run}/metrics.json", run=RUNS)
+
+
 def run_config(wildcards):
     if wildcards.run not in RUNS:
         raise WorkflowError(f"{wildcards.run!r} is none of this config's {len(RUNS)} runs; see snakemake -n")

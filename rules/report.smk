@@ -1,7 +1,7 @@
 """The plan, the table of all runs and the report.
 
 REQUIRED INPUTS: results/runs/<run>/metrics.json of every run of the config
-OUTPUTS: results/plan.json, results/runs.parquet, reports/index.html
+OUTPUTS: results/plan.json, results/runs.parquet, and in reports/ the page, plan and table it is made from
 """
 
 
@@ -10,6 +10,8 @@ localrules:
     plan,
     collect,
     report,
+    partial,
+    published,
 
 
 rule plan:
@@ -34,7 +36,7 @@ rule collect:
     """Gather all records into one tidy table."""
     input:
         plan="results/plan.json",
-        records=expand("results/runs/{run}/metrics.json", run=RUNS),
+        records=records(),
     output:
         "results/runs.parquet",
     log:
@@ -63,3 +65,33 @@ rule report:
         r"""
         python -m cifarbench report {input.plan} {input.table} --speed results/bench.json --output reports 2>{log}
         """
+
+
+rule partial:
+    """Render the report from the runs that are done so far; it says what is missing."""
+    input:
+        "results/plan.json",
+    log:
+        "results/partial.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    shell:
+        f"({cifarbench.machine.PARTIAL_REPORT}) 2>{{log}}"
+
+
+rule published:
+    """Draw the published report again, from the plan and the table that lie beside it."""
+    log:
+        "results/published.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    shell:
+        r"""
+        python -m cifarbench report reports/plan.json reports/runs.parquet --output reports 2>{log}
+        """
+
+
+onerror:
+    # What is done is worth a look, whatever failed.
+    if Path("results/plan.json").exists():
+        shell(cifarbench.machine.PARTIAL_REPORT)

@@ -160,6 +160,19 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     names = {path.parent.name for path in tmp_path.glob("results/runs/*/metrics.json")}
     assert {name.split("_")[0] for name in names} == {"lenet5"}
     assert len(names) == 2
+    # The report is made all the same, from what is done.
+    assert "2 planned runs have no record yet" in (tmp_path / "reports/index.html").read_text()
+
+
+def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"learning_rate": [0.001, 0.003]})
+    would = trained(run(tmp_path, "--configfile", config, "--dry-run"))
+    run(tmp_path, f"results/runs/{would[0]}/metrics.json", "--configfile", config)
+    run(tmp_path, "partial", "--configfile", config)
+    page = (tmp_path / "reports/index.html").read_text()
+    assert "1 planned runs have no record yet" in page
+    assert would[1] in page
+    assert trained(run(tmp_path, "--configfile", config, "--dry-run")) == would[1:]
 
 
 def test_ctrl_c_stops_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:

@@ -23,9 +23,13 @@ def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
     """Write and return the table. Raise UserError for a record that cannot be read or is another run's."""
     rows = [collect_run(run, runs_folder / run.id / METRICS) for run in plan.runs]
     table = pd.json_normalize(rows, sep=".")
-    with atomic(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(table, output)
     return table
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    with atomic(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def collect_run(run: Run, path: Path) -> dict[str, object]:

@@ -4,6 +4,12 @@ import os
 import sys
 from pathlib import Path
 
+# Collects and renders whatever is done, for a look at a sweep that is half-way or has failed.
+PARTIAL_REPORT = (
+    "python -m cifarbench collect results/plan.json --output results/partial.parquet"
+    " && python -m cifarbench report results/plan.json results/partial.parquet --output reports"
+)
+
 
 def prefer_this_python() -> None:
     """Let `python -m cifarbench` in a job mean this interpreter and this package, installed or not."""

@@ -11,12 +11,13 @@ import jinja2
 import pandas as pd
 
 from .. import __version__
+from ..collect import write_table
 from ..files import write_text
-from ..plan import Plan
+from ..plan import Plan, write_plan
 from . import sections, words
 from .results import Results
 
-PAGE = "index.html"
+PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
 
 
 def render(
@@ -26,7 +27,7 @@ def render(
     speed: dict[str, Any] | None = None,
     baseline: pd.DataFrame | None = None,
 ) -> None:
-    """Write the page into `output`.
+    """Write the page into `output`, and beside it the plan and the table, from which it can be made again.
 
     `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with.
     """
@@ -47,4 +48,6 @@ def render(
         headline=sections.headline(results),
         version=__version__,
     )
+    write_plan(plan, output / PLAN)
+    write_table(table, output / TABLE)
     write_text(output / PAGE, page)
