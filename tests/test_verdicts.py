@@ -22,6 +22,9 @@ def rows(**means: float) -> dict[str, list[dict[str, Any]]]:
                 "status": "completed",
                 "config.seed": seed,
                 "final.test.top1": mean + NOISE[(seed * (1 + place)) % 5],
+                "seconds.train": mean * 10 + NOISE[(seed * (1 + place)) % 5],
+                "environment.device_name": "Synthetic Processor",
+                "environment.threads": 1,
                 "epochs": [],
             }
             for seed in range(5)
@@ -120,6 +123,16 @@ def test_what_has_not_run_is_said() -> None:
     assert judge(claim("order", "a", "b"), apart).outcome == "too few seeds"
     missing = {"a": [{**row, "status": "missing"} for row in rows(a=0.7)["a"]]}
     assert judge(claim("value", "a", published=[0.7]), missing).outcome == "not run"
+
+
+def test_times_are_compared_on_the_same_hardware_only() -> None:
+    statement = Statement(kind="order", quantities=[quantity(name, metric="seconds") for name in "ab"])
+    asked = Claim(id="c", source="s", says="w", statement=statement)
+    timed = rows(a=0.8, b=0.7)
+    assert judge(asked, timed).outcome == "holds"
+    timed["b"][0]["environment.threads"] = 2
+    assert judge(asked, timed).outcome == "not run"
+    assert "different hardware" in judge(asked, timed).reason
 
 
 def test_figures_come_from_the_right_place() -> None:

@@ -41,6 +41,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     "not run",
 )
 TESTED = OUTCOMES[:4]
+TIMES = ("seconds", "seconds_per_epoch")
 
 
 class Verdict(NamedTuple):
@@ -77,6 +78,8 @@ def decide(statement: Statement, rows: dict[str, list[dict[str, Any]]]) -> tuple
     if not all(values):
         lacking = [q.label for q, v in zip(statement.quantities, values, strict=True) if not v]
         return "not run", f"no record of {'; '.join(lacking)}"
+    if any(q.metric in TIMES for q in statement.quantities) and len(hardware(statement, rows)) > 1:
+        return "not run", "its runs come from different hardware, so their times are not compared"
     if min(map(len, values)) < 2:
         return "too few seeds", "one seed tells nothing about the noise; train at least two"
     return RULES[statement.kind](statement, values)
@@ -141,6 +144,16 @@ RULES: dict[str, Callable[[Statement, list[dict[int, float]]], tuple[Outcome, st
     "order": decide_order,
     "equal": decide_equal,
 }
+
+
+def hardware(statement: Statement, rows: dict[str, list[dict[str, Any]]]) -> set[tuple[str, int]]:
+    """Return the devices, and numbers of threads, that trained what a statement is about."""
+    return {
+        (row["environment.device_name"], row["environment.threads"])
+        for quantity in statement.quantities
+        for row in rows.get(quantity.configuration, [])
+        if row["status"] != "missing"
+    }
 
 
 def by_seed(quantity: Quantity, rows: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
