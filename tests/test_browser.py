@@ -1,5 +1,6 @@
 """The page in a real headless Chromium: it opens offline, on a phone, in the dark, and on paper."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from cifarbench.cli import parser
 from cifarbench.report import render
 from conftest import needs
 from picture import FLAGS
@@ -60,11 +62,11 @@ def test_the_headings_come_in_order_and_every_figure_has_words(open_page: Open) 
     assert levels[:2] == [1, 2]
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     figures = page.locator("figure svg")
-    assert figures.count() == 7
+    assert figures.count() == 8
     for index in range(figures.count()):
         assert figures.nth(index).get_attribute("role") == "img"
         assert len(figures.nth(index).get_attribute("aria-label") or "") > 20
-    assert "learning rate 0.001" in (figures.first.get_attribute("aria-label") or "")
+    assert "learning rate 0.001" in (figures.nth(1).get_attribute("aria-label") or "")
 
 
 def test_the_seeds_of_a_configuration_unfold_by_keyboard(open_page: Open) -> None:
@@ -75,6 +77,49 @@ def test_the_seeds_of_a_configuration_unfold_by_keyboard(open_page: Open) -> Non
     page.keyboard.press("Enter")
     assert seeds.is_visible()
     assert seeds.locator("li").count() == 3
+
+
+def labels(page: Page) -> list[str]:
+    rows = page.locator(".configurations tbody tr:visible th summary")
+    return [text.strip() for text in rows.all_inner_texts()]
+
+
+def test_the_table_sorts_by_each_column_and_back(open_page: Open) -> None:
+    page = open_page()
+    by_accuracy = labels(page)
+    times = page.locator(".configurations thead button", has_text="Training")
+    times.click()
+    assert labels(page) == [f"learning rate {rate}" for rate in ("0.008", "0.004", "0.002", "0.001")]
+    assert page.locator("[aria-sort=descending]").inner_text().startswith("Training")
+    times.press("Enter")
+    assert labels(page)[0] == "learning rate 0.001"
+    page.locator(".configurations thead button", has_text="accuracy").click()
+    assert labels(page) == by_accuracy
+
+
+def test_the_filter_finds_knobs_and_stays_in_the_address(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("searchbox").fill("learning_rate=0.002 study=rates")
+    assert labels(page) == ["learning rate 0.002"]
+    assert page.locator("output").inner_text() == "1 of 4"
+    page.locator(".configurations thead button", has_text="Training").click()
+    page.reload()
+    assert labels(page) == ["learning rate 0.002"]
+    assert page.locator("[aria-sort=descending]").count() == 1
+    page.get_by_role("searchbox").fill("")
+    assert len(labels(page)) == 4
+
+
+def test_a_command_that_trains_a_run_again_is_copied(open_page: Open) -> None:
+    page = open_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".configurations summary").first.click()
+    page.locator(".copy").first.click()
+    page.get_by_text("copied").wait_for()
+    command = page.evaluate("navigator.clipboard.readText()")
+    args = parser().parse_args(shlex.split(command)[1:])
+    assert args.verb == "train"
+    assert args.output.name.endswith(f"-s{args.seed or 0}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

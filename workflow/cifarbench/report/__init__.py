@@ -4,6 +4,8 @@ A pure function of the plan and the table of records: same inputs, same bytes. A
 in `sections` and one line in SECTIONS there.
 """
 
+import base64
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,15 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters.update(percent=words.percent, number=words.number, spread=words.spread)
+    script = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
     page = environment.get_template("page.html.j2").render(
         plan=plan,
         sections=made,
         summary=sections.summary(results),
         headline=sections.headline(results),
         version=__version__,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     write_plan(plan, output / PLAN)
     write_table(table, output / TABLE)

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from .results import METRICS, Configuration, curve
 
@@ -92,6 +92,37 @@ def compare(name: str, configurations: list[Configuration], metric: str, alt: st
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
         axes.set_xlabel(f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower())
+    return canvas.svg
+
+
+def cost(name: str, configurations: list[Configuration], front: list[Configuration], alt: str) -> str:
+    """Draw mean accuracy against mean training time with both intervals; a line joins the Pareto front,
+    whose members are numbered."""
+    with drawing(name, 3.1, alt) as canvas:
+        axes = canvas.axes
+        for c in configurations:
+            seconds, accuracy = c.metrics["seconds"], c.metrics["accuracy"]
+            axes.errorbar(
+                seconds.mean,
+                100 * accuracy.mean,
+                xerr=min(seconds.half or 0, 0.9 * seconds.mean),  # a logarithmic axis has no zero
+                yerr=100 * (accuracy.half or 0),
+                fmt="o",
+                ms=5,
+                color=COLOURS[1] if c in front else COLOURS[0],
+                elinewidth=0.8,
+            )
+        points = [(c.metrics["seconds"].mean, 100 * c.metrics["accuracy"].mean) for c in front]
+        axes.plot(*zip(*points, strict=True), color=COLOURS[1], lw=1)
+        for number, point in enumerate(points, 1):
+            axes.annotate(str(number), point, xytext=(-4, 5), textcoords="offset points", ha="right")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("training time (s), logarithmic")
+        axes.set_title("test accuracy (%)", loc="left", size=9)
+        axes.grid()
     return canvas.svg
 
 

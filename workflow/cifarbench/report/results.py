@@ -130,6 +130,15 @@ def over_seeds(values: list[float]) -> Seeds:
     return Seeds(values, mean, None if low is None else mean - low)
 
 
+def pareto_front(configurations: list[Configuration]) -> list[Configuration]:
+    """Return those that no other beats in both mean accuracy and mean training time, fastest first."""
+    front: list[Configuration] = []
+    for c in sorted(configurations, key=lambda c: (c.metrics["seconds"].mean, -c.metrics["accuracy"].mean)):
+        if not front or c.metrics["accuracy"].mean > front[-1].metrics["accuracy"].mean:
+            front.append(c)
+    return front
+
+
 class Rival(NamedTuple):
     """A configuration beside the best of its study, over shared seeds; p is adjusted for the whole study."""
 

@@ -3,17 +3,27 @@
 A function yields nothing when it has nothing to say, so that no empty frame is left.
 """
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..compare import verdict
-from ..plan import PlannedStudy
+from ..plan import Plan, PlannedStudy, Run, flags, format_value
 from ..stats import distinguishable
 from ..verdicts import TESTED, counts, figure
 from . import figures
-from .results import METRICS, Configuration, Results, beside_best, held_out_part, noise, on_same_images
+from .results import (
+    METRICS,
+    Configuration,
+    Results,
+    beside_best,
+    held_out_part,
+    noise,
+    on_same_images,
+    pareto_front,
+)
 from .words import count, listed, percent, spread
 
 # Outcomes of one claim and of several, in a sentence.
@@ -109,10 +119,31 @@ def problems(results: Results) -> Iterator[Section]:
 
 
 def overview(results: Results) -> Iterator[Section]:
-    """All configurations, best first."""
+    """All configurations, best first; the page's script sorts and filters them by these words."""
     if results.ranked:
-        content = {"configurations": results.ranked, "metrics": METRICS}
+        content = {
+            "configurations": results.ranked,
+            "metrics": METRICS,
+            "words": {c.key: _search_words(results.plan, c) for c in results.ranked},
+            "commands": {run.id: _command(run) for run in results.plan.runs},
+        }
         yield Section("configurations", "All configurations", "overview", content)
+
+
+def _search_words(plan: Plan, configuration: Configuration) -> str:
+    """Return what a filter finds a configuration by: its label, study=name and knob=value."""
+    run = next(run for run in plan.runs if run.configuration == configuration.key)
+    knobs = [
+        f"{name}={format_value(value)}" for name, value in run.config.changed().items() if name != "seed"
+    ]
+    studies = [f"study={study.name}" for study in plan.studies if configuration.key in study.labels]
+    return " ".join([configuration.label, run.config.model, *studies, *knobs]).lower()
+
+
+def _command(run: Run) -> str:
+    """Return the command that trains exactly this run again."""
+    where = ["--data", f"data/{run.config.dataset}", "--output", f"results/runs/{run.id}"]
+    return shlex.join(["cifarbench", "train", *flags(run.config), *where])
 
 
 def studies(results: Results) -> Iterator[Section]:
@@ -176,6 +207,20 @@ def _tests(configurations: list[Configuration]) -> dict[str, Any] | None:
         return None
     best, rivals = beside_best(configurations)
     return {"best": best, "rivals": rivals, "images": on_same_images(best, rivals[0].configuration)}
+
+
+def cost(results: Results) -> Iterator[Section]:
+    """Accuracy against training time: which configurations nothing else beats in both."""
+    timed = [c for c in results.ranked if "seconds" in c.metrics]
+    if len(timed) < 2 or not results.same_hardware or len(results.distinct("data.name")) > 1:
+        return
+    front = pareto_front(timed)
+    finding = "Nothing else is both faster and better: " + "; ".join(
+        f"{c.label}, {spread(c.metrics['accuracy'], 'accuracy')} in {spread(c.metrics['seconds'], 'seconds')}"
+        for c in front
+    )
+    content = {"svg": figures.cost("cost", timed, front, finding), "front": front, "metrics": METRICS}
+    yield Section("cost", "Accuracy against cost", "cost", content)
 
 
 def claims(results: Results) -> Iterator[Section]:
@@ -293,7 +338,7 @@ def provenance(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
-SECTIONS = (problems, overview, claims, studies, classes, baseline, speed, provenance)
+SECTIONS = (problems, overview, cost, claims, studies, classes, baseline, speed, provenance)
 
 
 def headline(results: Results) -> list[tuple[str, str]]:
