@@ -42,8 +42,21 @@ def test_a_missing_run_keeps_its_row(half_done: Plan, tmp_path: Path) -> None:
     assert table["status"].tolist() == ["completed", "missing"]
     assert table["config.seed"].tolist() == [0, 1]
     assert table["final.test.top1"].notna().tolist() == [True, False]
+    assert table["last_words"].isna().tolist() == [True, True]
     assert len(table["epochs"][0]) == 1
     assert table["epochs"][0][0]["epoch"] == 1
+
+
+def test_a_run_that_failed_or_was_interrupted_says_so(half_done: Plan, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / half_done.runs[1].id
+    folder.mkdir()
+    (folder / "train.log").write_bytes("\n".join(["early", *"12345", "\xe9" * 999]).encode("latin-1"))
+    (folder / "checkpoint.pt").touch()
+    table = collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")
+    lines = table["last_words"][1].splitlines()
+    assert lines[:4] == list("2345")
+    assert len(lines[4]) == 300
+    assert table["interrupted"][1]
 
 
 def test_the_table_has_the_same_bytes_again(half_done: Plan, tmp_path: Path) -> None:

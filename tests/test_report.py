@@ -139,7 +139,7 @@ def test_a_page_without_any_record(tmp_path: Path) -> None:
     plan, table = synthetic(status="missing")
     text = Text(page_of(plan, table, tmp_path)).text
     assert "None of the 12 planned runs has completed yet." in text
-    assert "12 planned runs have no record yet" in text
+    assert "12 planned runs have not begun" in text
     assert plan.runs[0].id in text
     assert "Learning curves" not in text
 
@@ -150,7 +150,19 @@ def test_a_page_with_some_records_says_what_is_left_out(tmp_path: Path, status: 
     text = Text(page_of(plan, table, tmp_path)).text
     assert "10 runs of 4 configurations" in text
     assert plan.runs[11].id in text
-    assert {"missing": "2 planned runs have no record", "diverged": "In 2 runs the loss"}[status] in text
+    assert {"missing": "2 planned runs have not begun", "diverged": "2 planned runs diverged"}[status] in text
+
+
+def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_path: Path) -> None:
+    plan, table = synthetic(status={1: "missing", 2: "missing", 3: "missing"})
+    table.loc[1, "last_words"] = "Traceback\nRuntimeError: <oh>"
+    table.loc[2, ["last_words", "interrupted"]] = ["epoch 3", True]
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "1 runs failed, or are under way" in text
+    assert "RuntimeError: <oh>" in text
+    assert f"snakemake --cores 1 results/runs/{plan.runs[1].id}/metrics.json" in text
+    assert "1 planned runs were interrupted and saved themselves" in text
+    assert "1 planned runs have not begun" in text
 
 
 def test_one_run_alone_has_no_spread(tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     assert {name.split("_")[0] for name in names} == {"lenet5"}
     assert len(names) == 2
     # The report is made all the same, from what is done.
-    assert "2 planned runs have no record yet" in (tmp_path / "reports/index.html").read_text()
+    page = (tmp_path / "reports/index.html").read_text()
+    assert "2 runs failed, or are under way" in page
+    assert page.count("RuntimeError") == 2
 
 
 def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
     run(tmp_path, f"results/runs/{would[0]}/metrics.json", "--configfile", config)
     run(tmp_path, "partial", "--configfile", config)
     page = (tmp_path / "reports/index.html").read_text()
-    assert "1 planned runs have no record yet" in page
+    assert "1 planned runs have not begun" in page
     assert would[1] in page
     assert trained(run(tmp_path, "--configfile", config, "--dry-run")) == would[1:]
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from .files import atomic
+from .record import CHECKPOINT
 
-CHECKPOINT = "checkpoint.pt"
 # Ctrl-C, the end of a job, and what schedulers send before it.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 

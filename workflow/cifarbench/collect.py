@@ -2,7 +2,8 @@
 
 One row per planned run, in the plan's order. Columns are the record's fields joined by dots
 (`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve, `correct` a bit for each test
-image, set where the run got it right. A run without a record keeps its row, with the status `missing`.
+image, set where the run got it right. A run without a record keeps its row, with the status `missing`, the
+last words of its log, and whether a checkpoint waits to be continued.
 """
 
 from pathlib import Path
@@ -14,9 +15,10 @@ from safetensors.numpy import load_file
 from .errors import UserError
 from .files import atomic
 from .plan import Plan, Run
-from .record import METRICS, PREDICTIONS, Record, read_record
+from .record import CHECKPOINT, LOG, METRICS, PREDICTIONS, Record, read_record
 
 MISSING = "missing"
+LINES, LINE_LENGTH = 5, 300  # of a log that the table keeps
 
 
 def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
@@ -34,12 +36,26 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def collect_run(run: Run, path: Path) -> dict[str, object]:
     if not path.exists():
-        config = run.config.model_dump(mode="json")
-        return {"run": run.id, "configuration": run.configuration, "status": MISSING, "config": config}
+        return {
+            "run": run.id,
+            "configuration": run.configuration,
+            "status": MISSING,
+            "config": run.config.model_dump(mode="json"),
+            "last_words": last_words(path.with_name(LOG)),
+            "interrupted": path.with_name(CHECKPOINT).exists(),
+        }
     record = read_record(path)
     if record.run != run.id:
         raise UserError(f"{path}: is the record of run {record.run!r}; remove it and train {run.id!r}")
     return {**record.model_dump(mode="json"), "correct": correct(path.with_name(PREDICTIONS))}
+
+
+def last_words(log: Path) -> str | None:
+    """Return the end of a run's log; None if the run has not begun."""
+    if not log.exists():
+        return None
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(line[:LINE_LENGTH] for line in lines[-LINES:])
 
 
 def correct(path: Path) -> bytes | None:

@@ -17,10 +17,9 @@ from .files import sha256_of
 from .knobs import TrainConfig
 from .manifest import MANIFEST
 from .plan import Run, run_id
-from .record import METRICS, PREDICTIONS, WEIGHTS, read_record
+from .record import LOG, METRICS, PREDICTIONS, WEIGHTS, read_record
 
 PACKED = "packed"
-LOG = "train.log"
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from .files import read_model, write_text
 from .knobs import TrainConfig
 
+CHECKPOINT = "checkpoint.pt"
+LOG = "train.log"
 METRICS = "metrics.json"
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.safetensors"

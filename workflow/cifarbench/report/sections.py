@@ -110,11 +110,17 @@ def _cheapest(results: Results, best: Configuration) -> list[str]:
 
 
 def problems(results: Results) -> Iterator[Section]:
-    """Runs without a record, and diverged ones."""
-    missing = results.table[results.table["status"] == "missing"]["run"].tolist()
-    diverged = results.table[results.table["status"] == "diverged"]["run"].tolist()
-    if missing or diverged:
-        content = {"missing": missing, "diverged": diverged}
+    """Runs without a record, by why, and diverged ones."""
+    rows = results.table.reindex(columns=["run", "status", "last_words", "interrupted"])
+    missing = rows[rows["status"] == "missing"]
+    begun, stopped = missing["last_words"].notna(), missing["interrupted"].eq(True)
+    content = {
+        "failed": missing[begun & ~stopped][["run", "last_words"]].values.tolist(),
+        "interrupted": missing[stopped]["run"].tolist(),
+        "waiting": missing[~begun & ~stopped]["run"].tolist(),
+        "diverged": rows[rows["status"] == "diverged"]["run"].tolist(),
+    }
+    if any(content.values()):
         yield Section("not-completed", "Runs that did not complete", "problems", content)
 
 
