@@ -81,7 +81,7 @@ def test_a_result_from_other_data_is_not_taken(
 
 
 def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Path) -> None:
-    runs = [f"{KNOBS} --epochs 30 --seed {seed}" for seed in (0, 1)]
+    runs = [f"{KNOBS} --epochs 12 --seed {seed}" for seed in (0, 1)]
     call = [
         sys.executable,
         "-m",
@@ -104,7 +104,7 @@ def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Pat
     assert main([str(word) for word in call[3:]]) == 0
     records = [read_record(path) for path in sorted(tmp_path.glob(f"*/{PACKED}/{METRICS}"))]
     assert [record.resumptions for record in records] == [1, 0]
-    alone = train(digits, tmp_path / "alone", "--epochs", "30")
+    alone = train(digits, tmp_path / "alone", "--epochs", "12")
     assert same_result(tmp_path / alone.run / PACKED, tmp_path / "alone")
 
 
@@ -117,7 +117,7 @@ def test_in_the_workflow_nothing_is_trained_twice(tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob(f"results/runs/*/{METRICS}")}
     assert len(times) == 3
 
-    for size, wanted, seeds in ((3, rates, [0]), (1, rates, [0]), (2, [*rates, 0.004], [0, 1])):
+    for size, wanted, seeds in ((1, rates, [0]), (2, [*rates, 0.004], [0, 1])):
         write_config(tmp_path, {"learning_rate": wanted, "seed": seeds}, pack=size)
         would = trained(run(tmp_path, "--configfile", config, "--dry-run"))
         assert len(would) == len(wanted) * len(seeds) - 3
