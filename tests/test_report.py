@@ -251,6 +251,25 @@ def test_a_baseline_is_compared(tmp_path: Path) -> None:
     assert "4 configurations are in both tables; 4 of them are worse here." in text
 
 
+def test_an_epoch_chosen_on_the_test_images_does_not_lead(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    order = table.groupby("configuration")["final.test.top1"].mean().sort_values().index
+    table.loc[table["configuration"] == order[-1], "final.chosen_by"] = "best_test"
+    text = Text(page_of(plan, table, tmp_path)).text
+    labels = plan.studies[0].labels
+    assert f"The highest test accuracy is that of {labels[order[-2]]}:" in text
+    assert "Left out of this are those whose epoch was chosen on the test images" in text
+
+
+def test_data_sets_are_not_ranked_together(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table.loc[table["config.learning_rate"] > 0.003, "data.name"] = "digits"
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "The highest test accuracy on cifar10 is that of" in text
+    assert "The highest test accuracy on digits is that of" in text
+    assert "best test accuracy on cifar10" in text
+
+
 def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
     plan, table = synthetic(classes=[f"class {n}" for n in range(100)])
     text = Text(page_of(plan, table, tmp_path)).text

@@ -54,6 +54,10 @@ class Configuration(NamedTuple):
     def completed(self) -> pd.DataFrame:
         return self.runs[self.runs["status"] == "completed"]
 
+    @property
+    def chosen_on_test(self) -> bool:
+        return bool((self.completed["final.chosen_by"] == "best_test").any())
+
     def by_seed(self, column: str) -> dict[int, Any]:
         """Return a column of the completed runs that have a value there."""
         if column not in self.completed:
@@ -102,6 +106,17 @@ class Results:
         every = [configuration(str(key), labels[str(key)], rows) for key, rows in groups]
         measured = [c for c in every if "accuracy" in c.metrics]
         return sorted(measured, key=lambda c: -c.metrics["accuracy"].mean)
+
+    @cached_property
+    def contenders(self) -> dict[str, list[Configuration]]:
+        """Return `ranked` by data set, without those that chose their epoch on the test images, unless all did."""
+        by_dataset: dict[str, list[Configuration]] = {}
+        for c in self.ranked:
+            by_dataset.setdefault(c.completed["data.name"].iloc[0], []).append(c)
+        return {
+            name: [c for c in found if not c.chosen_on_test] or found
+            for name, found in sorted(by_dataset.items())
+        }
 
     def distinct(self, column: str) -> list[Any]:
         """Return the different values of a column over the runs that have a record, sorted."""

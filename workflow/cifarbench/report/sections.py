@@ -50,12 +50,16 @@ def summary(results: Results) -> list[str]:
     """Say the answer in sentences: what was compared, what is best, what is cheapest within a point of it."""
     if not results.ranked:
         return [f"None of the {count(len(results.plan.runs), 'planned run')} has completed yet."]
-    best = results.ranked[0]
-    sentences = [_compared(results), _best(best)]
-    if results.same_hardware:
-        sentences += _cheapest(results, best)
-    else:
+    sentences = [_compared(results)]
+    for name, contenders in results.contenders.items():
+        sentences.append(_best(name, contenders[0], several=len(results.contenders) > 1))
+        sentences += _cheapest(contenders) if results.same_hardware else []
+    if not results.same_hardware:
         sentences.append("The runs come from different hardware, so their times are not compared.")
+    if sum(map(len, results.contenders.values())) < len(results.ranked):
+        sentences.append(
+            "Left out of this are those whose epoch was chosen on the test images, which flatters."
+        )
     return sentences + _claims_in_a_sentence(results)
 
 
@@ -81,7 +85,7 @@ def _compared(results: Results) -> str:
     return f"{runs} were trained and tested on {listed(data)}."
 
 
-def _best(best: Configuration) -> str:
+def _best(dataset: str, best: Configuration, several: bool) -> str:
     accuracy = best.metrics["accuracy"]
     around = (
         f"mean and 95 % interval of {len(accuracy.values)} seeds"
@@ -89,15 +93,17 @@ def _best(best: Configuration) -> str:
         else "a single seed, so its spread is unknown"
     )
     seconds = spread(best.metrics["seconds"], "seconds")
+    where = f"on {dataset} " if several else ""
     return (
-        f"The highest test accuracy is that of {best.label}: {spread(accuracy, 'accuracy')} ({around}), "
+        f"The highest test accuracy {where}is that of {best.label}: {spread(accuracy, 'accuracy')} ({around}), "
         f"after {seconds} of training."
     )
 
 
-def _cheapest(results: Results, best: Configuration) -> list[str]:
+def _cheapest(ranked: list[Configuration]) -> list[str]:
     """Name the configuration of least training time within a point of the best accuracy."""
-    near = [c for c in results.ranked if c.metrics["accuracy"].mean >= best.metrics["accuracy"].mean - 0.01]
+    best = ranked[0]
+    near = [c for c in ranked if c.metrics["accuracy"].mean >= best.metrics["accuracy"].mean - 0.01]
     cheapest = min(near, key=lambda c: c.metrics["seconds"].mean)
     if cheapest is best:
         return ["None within one point of it trains faster."]
@@ -355,6 +361,7 @@ def headline(results: Results) -> list[tuple[str, str]]:
         (f"{len(results.distinct('config.seed')):,}", "seeds"),
         (f"{seconds / 3600:.2f}", "hours in all"),
     ]
-    if results.ranked:
-        facts.insert(0, (percent(results.ranked[0].metrics["accuracy"].mean), "best test accuracy"))
+    for name, contenders in reversed(results.contenders.items()):
+        what = f"best test accuracy on {name}" if len(results.contenders) > 1 else "best test accuracy"
+        facts.insert(0, (percent(contenders[0].metrics["accuracy"].mean), what))
     return facts
