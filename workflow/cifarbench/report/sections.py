@@ -95,7 +95,8 @@ def _best(dataset: str, best: Configuration, several: bool) -> str:
     seconds = spread(best.metrics["seconds"], "seconds")
     where = f"on {dataset} " if several else ""
     return (
-        f"The highest test accuracy {where}is that of {best.label}: {spread(accuracy, 'accuracy')} ({around}), "
+        f"The highest test accuracy {where}is that of {best.label}: "
+        f"{spread(accuracy, 'accuracy')} ({around}), "
         f"after {seconds} of training."
     )
 
