@@ -109,7 +109,7 @@ class Results:
 
     @cached_property
     def contenders(self) -> dict[str, list[Configuration]]:
-        """Return `ranked` by data set, without those that chose their epoch on the test set, unless all did."""
+        """Return `ranked` by data set, without those that chose on the test set, unless all did."""
         by_dataset: dict[str, list[Configuration]] = {}
         for c in self.ranked:
             by_dataset.setdefault(c.completed["data.name"].iloc[0], []).append(c)
