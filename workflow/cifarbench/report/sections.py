@@ -357,9 +357,10 @@ SECTIONS = (problems, overview, cost, claims, studies, classes, baseline, speed,
 def headline(results: Results) -> list[tuple[str, str]]:
     """Return small facts for the head of the page: (number, what it counts)."""
     seconds = results.done["seconds.total"].sum() if "seconds.total" in results.done else 0.0
+    seeds = len(results.distinct("config.seed"))
     facts = [
-        (f"{len(results.done):,}", f"of {len(results.plan.runs):,} runs"),
-        (f"{len(results.distinct('config.seed')):,}", "seeds"),
+        (f"{len(results.done):,}", f"of {count(len(results.plan.runs), 'run')}"),
+        (f"{seeds:,}", "seed" if seeds == 1 else "seeds"),
         (f"{seconds / 3600:.2f}", "hours in all"),
     ]
     for name, contenders in reversed(results.contenders.items()):
