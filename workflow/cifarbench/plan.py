@@ -89,9 +89,8 @@ def _claims(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -
 
 
 def _cut_short(epochs: int) -> str:
-    return (
-        f"Cut short: every run that is longer was trained for {epochs} epochs only, and no claim is judged."
-    )
+    passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"Cut short: every run that is longer was trained for {passes} only, and no claim is judged."
 
 
 def _candidates(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Candidate]:
