@@ -59,8 +59,11 @@ def test_only_what_is_auto_is_tried() -> None:
 def test_a_trial_measures_and_leaves_the_model_alone(
     digits: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "SECONDS", 0.01)
-    config = TrainConfig(**SMALL, precision="auto", memory_format="auto")
+    monkeypatch.setattr(trial, "SECONDS", 0.2)
+    # A schedule of a single step, which PyTorch refuses to step again.
+    config = TrainConfig(
+        **{**SMALL, "batch_size": 1237}, schedule="one_cycle", precision="auto", memory_format="auto"
+    )
     model = build_model(config, 10)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     chosen = trial.without_auto(config, model, load(digits, config, CPU), CPU, "")

@@ -76,7 +76,8 @@ def rate(
     way: tuple[str, ...], config: TrainConfig, model: nn.Module, data: Data, device: torch.device
 ) -> float:
     """Return images per second of training a copy of the model this way."""
-    tried = config.model_copy(update=dict(zip(TRIED, way, strict=True)))
+    # Without its schedule, which may have fewer steps than a trial takes.
+    tried = config.model_copy(update={**dict(zip(TRIED, way, strict=True)), "schedule": "none"})
     engine = Engine(tried, data, copy.deepcopy(model).train(), device)
     batch = data.train.batch(slice(config.batch_size))
     engine.step(*batch)
