@@ -16,7 +16,7 @@ run: $(READY) ## the published benchmark, config.yaml
 	snakemake --cores $(CORES) --resources gpu=1
 
 test: $(READY) ## the whole test suite
-	pytest -n $(CORES)
+	pytest -n $(CORES) --dist worksteal
 
 check: $(READY) ## style, workflow lint and types
 	ruff check .
