@@ -14,7 +14,7 @@ from cifarbench.cli import INTERRUPTED, main
 from cifarbench.knobs import TrainConfig
 from cifarbench.pack import PACKED, packs
 from cifarbench.plan import Run, configuration_id, run_id
-from cifarbench.record import METRICS, read_record
+from cifarbench.record import CHECKPOINT, METRICS, WEIGHTS, read_record
 from conftest import SMALL
 from test_checkpoint import same_result
 from test_train import train
@@ -78,6 +78,20 @@ def test_a_result_from_other_data_is_not_taken(
     packed = read_record(output / PACKED / METRICS)
     monkeypatch.setattr(pack, "sha256_of", lambda _: "another")
     assert train(digits, output).seconds.total != packed.seconds.total
+
+
+def test_a_move_that_was_killed_and_a_pack_that_was_stopped_leave_nothing_stuck(
+    digits: Path, tmp_path: Path
+) -> None:
+    assert main(["pack", KNOBS, "--data", str(digits), "--output", str(tmp_path)]) == 0
+    output = tmp_path / run_id(TrainConfig(**SMALL))
+    whole = train(digits, tmp_path / "alone")
+    (output / PACKED / WEIGHTS).unlink()
+    (output / PACKED / CHECKPOINT).write_text("of a pack")
+    assert train(digits, output).run == whole.run
+    assert same_result(output, tmp_path / "alone")
+    assert (output / f"{CHECKPOINT}.set-aside").read_text() == "of a pack"  # it was taken, and looked at
+    assert not (output / PACKED).exists()
 
 
 def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from .files import sha256_of
 from .knobs import TrainConfig
 from .manifest import MANIFEST
 from .plan import Run, run_id
-from .record import LOG, METRICS, PREDICTIONS, WEIGHTS, read_record
+from .record import CHECKPOINT, LOG, METRICS, PREDICTIONS, WEIGHTS, read_record
 
 PACKED = "packed"
 
@@ -71,16 +71,22 @@ def train_pack(
 
 
 def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path, output: Path) -> bool:
-    """Move what a pack has trained for this run into `output`; tell whether it was a finished result."""
-    packed = output / PACKED
+    """Move what a pack has trained for this run into `output`; tell whether it was a finished result.
+
+    Of an unfinished one the checkpoint is moved, so that the training goes on from there.
+    """
+    packed, results = output / PACKED, (WEIGHTS, PREDICTIONS, METRICS)
     if not packed.exists():
         return False
-    current = is_current(packed, data_folder, config, model_file)
+    whole = all((packed / name).exists() for name in results)  # a move that was killed leaves only some
+    current = whole and is_current(packed, data_folder, config, model_file)
     if current:
-        for name in (WEIGHTS, PREDICTIONS, METRICS):  # the record last: with it the run is done
+        for name in results:  # the record last: with it the run is done
             (packed / name).replace(output / name)
         for line in (packed / LOG).read_text(encoding="utf-8").splitlines():
             log.info("in a pack, %s", line)
+    elif (packed / CHECKPOINT).exists() and not (output / CHECKPOINT).exists():
+        (packed / CHECKPOINT).replace(output / CHECKPOINT)
     shutil.rmtree(packed)
     return current
 

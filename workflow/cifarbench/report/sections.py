@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compare import verdict
-from ..plan import Plan, PlannedStudy, Run, flags, format_value
+from ..plan import PlannedStudy, Run, flags, format_value
 from ..stats import distinguishable
 from ..verdicts import TESTED, counts, figure
 from . import figures
@@ -18,6 +18,7 @@ from .results import (
     METRICS,
     Configuration,
     Results,
+    Rival,
     beside_best,
     held_out_part,
     noise,
@@ -137,20 +138,22 @@ def overview(results: Results) -> Iterator[Section]:
         content = {
             "configurations": results.ranked,
             "metrics": METRICS,
-            "words": {c.key: _search_words(results.plan, c) for c in results.ranked},
+            "words": _search_words(results),
             "commands": {run.id: _command(run) for run in results.plan.runs},
         }
         yield Section("configurations", "All configurations", "overview", content)
 
 
-def _search_words(plan: Plan, configuration: Configuration) -> str:
-    """Return what a filter finds a configuration by: its label, study=name and knob=value."""
-    run = next(run for run in plan.runs if run.configuration == configuration.key)
-    knobs = [
-        f"{name}={format_value(value)}" for name, value in run.config.changed().items() if name != "seed"
-    ]
-    studies = [f"study={study.name}" for study in plan.studies if configuration.key in study.labels]
-    return " ".join([configuration.label, run.config.model, *studies, *knobs]).lower()
+def _search_words(results: Results) -> dict[str, str]:
+    """Return what a filter finds each configuration by: its label, study=name and knob=value."""
+    configs = {run.configuration: run.config for run in results.plan.runs}
+    words = {}
+    for c in results.ranked:
+        changed = configs[c.key].changed()
+        knobs = [f"{name}={format_value(value)}" for name, value in changed.items() if name != "seed"]
+        studies = [f"study={study.name}" for study in results.plan.studies if c.key in study.labels]
+        words[c.key] = " ".join([c.label, configs[c.key].model, *studies, *knobs]).lower()
+    return words
 
 
 def _command(run: Run) -> str:
@@ -181,8 +184,7 @@ def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str
     ]
     return {
         "question": study.question,
-        "verdict": _verdict(configurations),
-        "tests": _tests(configurations),
+        **_tests(configurations),
         "varied": [name.replace("_", " ") for name in study.varied],
         "comparisons": comparisons,
         "curves": curves,
@@ -190,11 +192,8 @@ def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str
     }
 
 
-def _verdict(configurations: list[Configuration]) -> list[str]:
+def _verdict(configurations: list[Configuration], best: Configuration, rivals: list[Rival]) -> list[str]:
     """Say what the study shows: the best, what cannot be told from it, and how large the noise is."""
-    if len(configurations) < 2:
-        return []
-    best, rivals = beside_best(configurations)
     close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
     if len(close) == len(rivals):
         sentences = [f"{best.label} is highest, but none of the others can be told apart from it."]
@@ -214,12 +213,13 @@ def _verdict(configurations: list[Configuration]) -> list[str]:
     return sentences
 
 
-def _tests(configurations: list[Configuration]) -> dict[str, Any] | None:
-    """Return each configuration beside the best one, and the two best on the same images."""
+def _tests(configurations: list[Configuration]) -> dict[str, Any]:
+    """Return the verdict, each configuration beside the best one, and the two best on the same images."""
     if len(configurations) < 2:
-        return None
+        return {"verdict": [], "tests": None}
     best, rivals = beside_best(configurations)
-    return {"best": best, "rivals": rivals, "images": on_same_images(best, rivals[0].configuration)}
+    tests = {"best": best, "rivals": rivals, "images": on_same_images(best, rivals[0].configuration)}
+    return {"verdict": _verdict(configurations, best, rivals), "tests": tests}
 
 
 def cost(results: Results) -> Iterator[Section]:
@@ -232,7 +232,7 @@ def cost(results: Results) -> Iterator[Section]:
         f"{c.label}, {spread(c.metrics['accuracy'], 'accuracy')} in {spread(c.metrics['seconds'], 'seconds')}"
         for c in front
     )
-    content = {"svg": figures.cost("cost", timed, front, finding), "front": front, "metrics": METRICS}
+    content = {"svg": figures.cost("cost", timed, front, finding), "front": front}
     yield Section("cost", "Accuracy against cost", "cost", content)
 
 
