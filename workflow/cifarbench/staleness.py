@@ -1,0 +1,41 @@
+"""Which runs were trained from something else than the newest ones: sources, model file, data set or torch.
+
+Nothing is trained again for that alone, so that no comment costs GPU hours; but the figures of such a run
+are not to be compared with those of the others without a second thought.
+"""
+
+import pandas as pd
+
+# What is compared with the newest run: its column, the runs that share it (None: all), and its name.
+SHARED = (
+    ("code.source_sha256", None, "training sources"),
+    ("code.model_sha256", "config.model", "model file"),
+    ("data.images_sha256", "data.name", "data set"),
+    ("environment.versions.torch", None, "torch"),
+)
+
+
+def stale_runs(table: pd.DataFrame) -> dict[str, str]:
+    """Return the stale runs of a table that `collect` made, each with the reason in words.
+
+    The newest run is the one that finished last: of all, of those of the same model, or of those on the same
+    data set.
+    """
+    if "finished" not in table:  # no run has a record yet
+        return {}
+    done = table.dropna(subset=["finished"]).sort_values("finished", kind="stable")
+    reasons: dict[str, list[str]] = {}
+    for column, shared_by, name in SHARED:
+        groups = done[shared_by] if shared_by else pd.Series("", index=done.index)
+        newest = done.groupby(groups)[column].transform("last")
+        differs = done[column] != newest
+        for run, found, last in zip(
+            done["run"][differs], done[column][differs], newest[differs], strict=True
+        ):
+            reasons.setdefault(run, []).append(f"{name} {_short(found)}, the newest run {_short(last)}")
+    return {run: "; ".join(reasons[run]) for run in table["run"] if run in reasons}
+
+
+def _short(value: str) -> str:
+    """Cut a hash to what tells it from others; a version stays whole."""
+    return value[:8] if len(value) == 64 else value
