@@ -1,7 +1,8 @@
 """The plan, the table of all runs and the report.
 
 REQUIRED INPUTS: results/runs/<run>/metrics.json of every run of the config
-OUTPUTS: results/plan.json, results/runs.parquet, and in reports/ the page, plan and table it is made from
+OUTPUTS: results/plan.json, results/runs.parquet, results/pictures.parquet, and in reports/ the page, its figures
+and tables, and the plan and table it is made from
 """
 
 
@@ -9,6 +10,7 @@ localrules:
     all,
     plan,
     collect,
+    pictures,
     report,
     partial,
     published,
@@ -49,21 +51,45 @@ rule collect:
         """
 
 
-rule report:
-    """Render the report from the plan and the table alone."""
+rule pictures:
+    """Pick the test images that say most of where models fail."""
     input:
         plan="results/plan.json",
         table="results/runs.parquet",
+    output:
+        "results/pictures.parquet",
+    log:
+        "results/pictures.log",
+    conda:
+        "../envs/cifarbench.yaml"
+    shell:
+        r"""
+        python -m cifarbench pictures {input.plan} {input.table} --output {output} 2>{log}
+        """
+
+
+rule report:
+    """Render the report from the plan, the table and the pictures alone."""
+    input:
+        plan="results/plan.json",
+        table="results/runs.parquet",
+        pictures="results/pictures.parquet",
         speed=bench_figures,
     output:
-        "reports/index.html",
+        page=report("reports/index.html", category="Page"),
+        figures=report(directory("reports/figures"), patterns=["{name}.svg"], category="Figures"),
+        tables=report(directory("reports/tables"), patterns=["{name}.csv"], category="Tables"),
     log:
         "results/report.log",
     conda:
         "../envs/cifarbench.yaml"
     shell:
         r"""
-        python -m cifarbench report {input.plan} {input.table} --speed results/bench.json --output reports 2>{log}
+        python -m cifarbench report {input.plan} {input.table} \
+            --pictures {input.pictures} \
+            --speed results/bench.json \
+            --output reports \
+            2>{log}
         """
 
 

@@ -23,16 +23,26 @@ from cifarbench.record import (
 def synthetic(
     configurations: int = 4,
     seeds: int = 3,
+    studies: int = 1,
+    epochs: int = 4,
     classes: list[str] | None = None,
     status: str | dict[int, str] = "completed",
     title: str = "Synthetic",
     question: str = "Does the learning rate matter?",
 ) -> tuple[Plan, pd.DataFrame]:
-    """Return a plan of one study and its table. `status` is that of all runs, or of some by position."""
-    rates = [round(0.001 * 2**k, 6) for k in range(configurations)]
-    runs = [{"learning_rate": rates, "seed": list(range(seeds)), "epochs": 4}]
-    study = {"name": "rates", "title": "Rates", "question": question, "runs": runs}
-    plan = make_plan(parse({"title": title, "studies": [study]}))
+    """Return a plan and its table. `status` is that of all runs, or of some by position."""
+    rates = [float(f"{0.001 * 2 ** (k * min(1, 6 / configurations)):.5g}") for k in range(configurations)]
+    runs = {"learning_rate": rates, "seed": list(range(seeds)), "epochs": epochs}
+    parts = [
+        {
+            "name": f"rates-{n}" if n else "rates",
+            "title": f"Rates {n}" if n else "Rates",
+            "question": question,
+            "runs": [{**runs, "batch_size": 128 + n}],
+        }
+        for n in range(studies)
+    ]
+    plan = make_plan(parse({"title": title, "studies": parts}))
     names = classes or list("abcdefghij")
     default = status if isinstance(status, str) else "completed"
     states = dict.fromkeys(range(len(plan.runs)), default)
@@ -46,7 +56,14 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
     if status == "missing":
         config = run.config.model_dump(mode="json")
         return {"run": run.id, "configuration": run.configuration, "status": status, "config": config}
-    return record(plan, position, status, classes).model_dump(mode="json")
+    made = record(plan, position, status, classes)
+    per_class = made.final.test.images // len(classes)
+    calibration = {
+        "images": [per_class] * len(classes),
+        "confidence": [(k + 0.5) / len(classes) for k in range(len(classes))],
+        "accuracy": made.final.test.per_class_accuracy,
+    }
+    return {**made.model_dump(mode="json"), "calibration": calibration}
 
 
 def record(

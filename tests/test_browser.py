@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
 
 from cifarbench.cli import parser
+from cifarbench.pictures import png
 from cifarbench.report import render
 from conftest import needs
 from picture import FLAGS
@@ -20,7 +24,12 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
-    render(*synthetic(), folder)
+    plan, table = synthetic()
+    keys = list(dict.fromkeys(table["configuration"]))
+    image = {"dataset": "cifar10", "label": 3, "wrong": 0.5, "png": png(np.zeros((3, 32, 32), np.uint8))}
+    answers = {1: [3, 3, 3, 5], 2: [3, 5, 5, 5]}
+    rows = [{**image, "image": n, "answers": of, "configurations": keys} for n, of in answers.items()]
+    render(plan, table, folder, pictures=pd.DataFrame(rows))
     return (folder / "index.html").as_uri()
 
 
@@ -40,6 +49,7 @@ def open_page(address: str) -> Iterator[Open]:
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("request", lambda request: asked.append(request.url))
             page.goto(address)
+            expect(page.locator(".chart:not(:has(svg))")).to_have_count(0)
             assert said == []
             assert asked == [address]
             return page
@@ -52,7 +62,8 @@ def open_page(address: str) -> Iterator[Open]:
 def test_no_width_makes_the_page_scroll_sideways(open_page: Open, width: int) -> None:
     page = open_page(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.locator("summary").first.click()
+    for summary in page.locator("summary").all():
+        summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -61,19 +72,17 @@ def test_the_headings_come_in_order_and_every_figure_has_words(open_page: Open) 
     levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(h => +h.tagName[1])")
     assert levels[:2] == [1, 2]
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
-    figures = page.locator("figure svg")
-    assert figures.count() == 8
+    figures = page.locator("figure svg[role=img], figure .chart[role=img]")
+    assert figures.count() == page.locator("figure").count() == 9
     for index in range(figures.count()):
-        assert figures.nth(index).get_attribute("role") == "img"
-        assert len(figures.nth(index).get_attribute("aria-label") or "") > 20
-    assert "learning rate 0.001" in (figures.nth(1).get_attribute("aria-label") or "")
+        assert "learning rate 0.00" in (figures.nth(index).get_attribute("aria-label") or "")
 
 
 def test_the_seeds_of_a_configuration_unfold_by_keyboard(open_page: Open) -> None:
     page = open_page()
     seeds = page.locator(".seeds").first
     assert not seeds.is_visible()
-    page.locator("summary").first.focus()
+    page.locator(".configurations summary").first.focus()
     page.keyboard.press("Enter")
     assert seeds.is_visible()
     assert seeds.locator("li").count() == 3
@@ -101,13 +110,82 @@ def test_the_filter_finds_knobs_and_stays_in_the_address(open_page: Open) -> Non
     page = open_page()
     page.get_by_role("searchbox").fill("learning_rate=0.002 study=rates")
     assert labels(page) == ["learning rate 0.002"]
-    assert page.locator("output").inner_text() == "1 of 4"
+    assert page.locator("output").first.inner_text() == "1 of 4"
     page.locator(".configurations thead button", has_text="Training").click()
     page.reload()
     assert labels(page) == ["learning rate 0.002"]
     assert page.locator("[aria-sort=descending]").count() == 1
     page.get_by_role("searchbox").fill("")
     assert len(labels(page)) == 4
+
+
+def test_a_knob_matches_whole_and_filters_are_offered(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("searchbox").fill("learning_rate=0.00")
+    assert labels(page) == []
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("combobox", name="Add a filter").select_option("learning_rate=0.008")
+    assert page.get_by_role("searchbox").input_value() == "learning_rate=0.008"
+    assert labels(page) == ["learning rate 0.008"]
+
+
+def test_columns_are_chosen_and_stay_in_the_address(open_page: Open) -> None:
+    page = open_page()
+    head = page.locator(".configurations thead th:visible")
+    before = head.all_inner_texts()
+    assert "learning rate" not in before
+    page.locator(".columns summary").click()
+    page.get_by_label("learning rate", exact=True).check()
+    page.get_by_label("Images/s").uncheck()
+    page.reload()
+    assert head.all_inner_texts() == [name for name in before if name != "Images/s"] + ["learning rate"]
+    page.locator(".configurations thead button", has_text="learning rate").click()
+    assert labels(page)[0] == "learning rate 0.008"
+
+
+def test_a_curve_is_hidden_by_its_name_and_comes_back(open_page: Open) -> None:
+    page = open_page()
+    lines = page.locator("[data-chart=curves] .mark-line path")
+    expect(lines).to_have_count(4 * 4)
+    name = page.locator(".legend button", has_text="learning rate 0.002")
+    name.click()
+    expect(lines).to_have_count(4 * 3)
+    assert name.get_attribute("aria-pressed") == "false"
+    name.press("Enter")
+    expect(lines).to_have_count(4 * 4)
+
+
+def test_pointing_at_a_curve_shows_its_values(open_page: Open) -> None:
+    page = open_page()
+    point = page.locator("[data-chart=curves] .mark-symbol path").first
+    point.scroll_into_view_if_needed()
+    point.hover(force=True)
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    for word in ("learning rate 0.00", "epoch", "mean", "low", "high"):
+        assert word in tooltip.inner_text()
+
+
+def test_images_on_which_two_configurations_disagree(open_page: Open) -> None:
+    page = open_page()
+    pictures = page.locator(".pictures li:visible")
+    assert pictures.count() == 2
+    page.get_by_label("Only where these two disagree").check()
+    assert pictures.count() == 1
+    page.get_by_label("Second configuration").select_option("3")
+    assert pictures.count() == 2
+    page.get_by_label("First configuration").select_option("3")
+    assert pictures.count() == 0
+    assert page.locator(".pictures output").inner_text() == "0 of 2"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_rules_of_axe_are_kept(open_page: Open, scheme: str) -> None:
+    page = open_page(scheme=scheme)
+    for summary in page.locator("summary").all():
+        summary.click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_command_that_trains_a_run_again_is_copied(open_page: Open) -> None:

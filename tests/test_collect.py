@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from cifarbench.cli import main
-from cifarbench.collect import collect, correct, read_table
+from cifarbench.collect import collect, of_predictions, read_table
 from cifarbench.config import parse
 from cifarbench.errors import UserError
 from cifarbench.plan import Plan, flags, make_plan, write_plan
@@ -113,7 +113,22 @@ def test_a_table_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_bit_says_which_test_images_were_right(tmp_path: Path) -> None:
     label, predicted = np.arange(10, dtype=np.int16), np.array([0, 1, 2, 9, 4, 5, 6, 7, 8, 0], np.int16)
-    save_file({"label": label, "predicted": predicted}, tmp_path / "predictions.safetensors")
-    right = np.unpackbits(np.frombuffer(correct(tmp_path / "predictions.safetensors") or b"", np.uint8))
+    probability = np.linspace(0.1, 1, 10, dtype=np.float32)
+    path = tmp_path / "predictions.safetensors"
+    save_file({"label": label, "predicted": predicted, "probability": probability}, path)
+    right = np.unpackbits(np.frombuffer(of_predictions(path)["correct"], np.uint8))
     assert right[:10].tolist() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 0]
-    assert correct(tmp_path / "none") is None
+    assert of_predictions(tmp_path / "none") == {"correct": None}
+
+
+def test_the_bins_of_confidence_give_the_calibration_error_of_the_record(
+    half_done: Plan, tmp_path: Path
+) -> None:
+    row = collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet").iloc[0]
+    images = np.array(row["calibration.images"])
+    gap = np.abs(np.subtract(row["calibration.confidence"], row["calibration.accuracy"]))
+    assert images.sum() == row["final.test.images"]
+    error = (gap * images).sum() / images.sum()
+    assert error == pytest.approx(row["final.test.calibration_error"], abs=1e-6)
+    bits = np.frombuffer(row["correct"], np.uint8)
+    assert np.unpackbits(bits).sum() == pytest.approx(row["final.test.top1"] * images.sum())

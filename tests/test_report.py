@@ -1,19 +1,24 @@
 """The page: a pure function of plan and table, true to them in every state of the sweep."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from cifarbench.plan import Plan
-from cifarbench.report import render
+from cifarbench.report import render, sha256
+from cifarbench.report.charts import POINTS, library
 from cifarbench.report.results import over_seeds
+from cifarbench.report.sections import SHOWN
 from cifarbench.report.words import listed, spread
 from conftest import REPOSITORY
 from synthetic import synthetic
@@ -28,7 +33,7 @@ def page_of(plan: Plan, table: pd.DataFrame, folder: Path) -> str:
 class Text(HTMLParser):
     """Collects ids and the text that a reader sees, and demands that tags are balanced."""
 
-    VOID = ("meta", "br", "path", "use", "rect", "link")
+    VOID = ("meta", "br", "path", "use", "rect", "link", "img", "input")
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -91,11 +96,19 @@ def test_ids_are_unique_and_references_lead_somewhere(tmp_path: Path) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     page = page_of(*synthetic(), tmp_path)
-    addresses = set(re.findall(r"(?:https?:)?//[\w./-]+", page))
+    outside_scripts = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    addresses = set(re.findall(r"(?:https?:)?//[\w./-]+", outside_scripts))
     assert {a for a in addresses if "www.w3.org" not in a} == set()
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert scripts == [(REPOSITORY / "workflow/cifarbench/report/page.js").read_text()]
-    assert page.count("<script") == 1
+    assert scripts == [library(), (REPOSITORY / "workflow/cifarbench/report/page.js").read_text()]
+    assert all(f"'sha256-{sha256(script)}'" in page for script in scripts)
+
+
+def test_links_lead_to_files_beside_the_page(tmp_path: Path) -> None:
+    page = page_of(*synthetic(), tmp_path)
+    links = set(re.findall(r'href="([^#"]+)"', page))
+    assert len(links) == len(set(tmp_path.glob("figures/*")) | set(tmp_path.glob("tables/*")))
+    assert all((tmp_path / link).is_file() for link in links)
 
 
 def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
@@ -103,14 +116,17 @@ def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
     plan, table = synthetic()
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
     table.to_parquet(tmp_path / "runs.parquet")
-    pages = []
+    made = []
     for name, zone, language, seed in (("a", "UTC", "C", "1"), ("b", "Asia/Tokyo", "C.UTF-8", "2")):
         environment = {**os.environ, "TZ": zone, "LC_ALL": language, "PYTHONHASHSEED": seed}
         call = ["report", "plan.json", "runs.parquet", "--output", name]
         command = [sys.executable, "-m", "cifarbench", *call]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-        pages.append((tmp_path / name / "index.html").read_bytes())
-    assert pages[0] == pages[1]
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        made.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files})
+    kinds = {Path(name).suffix.removeprefix(".") for name in made[0]}
+    assert kinds == {"html", "json", "parquet", "svg", "pdf", "csv", "md", "tex"}
+    assert made[0] == made[1]
 
 
 def test_rendering_needs_no_torch() -> None:
@@ -131,15 +147,17 @@ def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     evil = "<script>alert('$x_1$')</script>"
     plan, table = synthetic(classes=[evil, *"bcdefghij"], title=evil, question=evil)
     page = page_of(plan, table, tmp_path)
-    assert page.count("<script") == 1  # our own
+    assert "<script>alert" not in page
     assert evil in Text(page).text
+    for block in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
+        assert json.loads(block)
 
 
 def test_a_page_without_any_record(tmp_path: Path) -> None:
     plan, table = synthetic(status="missing")
     text = Text(page_of(plan, table, tmp_path)).text
     assert "None of the 12 planned runs has completed yet." in text
-    assert "12 planned runs have not begun" in text
+    assert "12 runs not begun yet" in text
     assert plan.runs[0].id in text
     assert "Learning curves" not in text
 
@@ -150,7 +168,7 @@ def test_a_page_with_some_records_says_what_is_left_out(tmp_path: Path, status: 
     text = Text(page_of(plan, table, tmp_path)).text
     assert "10 runs of 4 configurations" in text
     assert plan.runs[11].id in text
-    assert {"missing": "2 planned runs have not begun", "diverged": "2 planned runs diverged"}[status] in text
+    assert {"missing": "2 runs not begun yet", "diverged": "2 runs diverged"}[status] in text
 
 
 def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_path: Path) -> None:
@@ -158,11 +176,11 @@ def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_
     table.loc[1, "last_words"] = "Traceback\nRuntimeError: <oh>"
     table.loc[2, ["last_words", "interrupted"]] = ["epoch 3", True]
     text = Text(page_of(plan, table, tmp_path)).text
-    assert "1 runs failed, or are under way" in text
+    assert "1 run failed, or under way" in text
     assert "RuntimeError: <oh>" in text
     assert f"snakemake --cores 1 results/runs/{plan.runs[1].id}/metrics.json" in text
-    assert "1 planned runs were interrupted and saved themselves" in text
-    assert "1 planned runs have not begun" in text
+    assert "1 run interrupted and saved" in text
+    assert "1 run not begun yet" in text
 
 
 def test_one_run_alone_has_no_spread(tmp_path: Path) -> None:
@@ -226,11 +244,19 @@ def test_the_pareto_front_is_what_nothing_beats_in_both(tmp_path: Path) -> None:
     table["final.test.top1"] = [by_rate[rate][0] for rate in table["config.learning_rate"]]
     table["seconds.train"] = [by_rate[rate][1] for rate in table["config.learning_rate"]]
     page = page_of(plan, table, tmp_path)
-    section = page[page.index('id="cost"') :]
-    front = re.findall(r"<li>learning rate ([\d.]+):", section[: section.index("</ol>")])
-    assert front == ["0.001", "0.002", "0.008"]
+    (front,) = re.findall(r"<ol>(.*?)</ol>", page[page.index('id="cost"') :], re.DOTALL)
+    assert re.findall(r"<li>learning rate ([\d.]+):", front) == ["0.001", "0.002", "0.008"]
+    assert 'data-chart="cost-parameters"' not in page  # all have as many
+
+
+def test_times_of_different_machines_are_no_cost_but_parameters_are(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table["model.parameters"] = (1e6 * table["config.learning_rate"]).astype(int)
     table.loc[0, "environment.device_name"] = "Another Processor"
-    assert 'id="cost"' not in page_of(plan, table, tmp_path)
+    page = page_of(plan, table, tmp_path)
+    assert 'data-chart="cost-seconds"' not in page
+    assert 'data-chart="cost-parameters"' in page
+    assert (tmp_path / "figures/cost-parameters.pdf").exists()
 
 
 def test_claims_are_listed_with_their_verdict(tmp_path: Path) -> None:
@@ -248,7 +274,7 @@ def test_a_baseline_is_compared(tmp_path: Path) -> None:
     worse = table.assign(**{"final.test.top1": table["final.test.top1"] - 0.05})
     render(plan, worse, tmp_path, baseline=table)
     text = Text((tmp_path / "index.html").read_text()).text
-    assert "4 configurations are in both tables; 4 of them are worse here." in text
+    assert "4 configurations in both tables, 4 worse here." in text
 
 
 def test_an_epoch_chosen_on_the_test_images_does_not_lead(tmp_path: Path) -> None:
@@ -293,6 +319,115 @@ def test_the_speed_is_shown_where_it_was_measured(tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text()
     assert "lenet5, batch 32 4.5 times" in page
     assert "quartiles of 3 rounds in turn, 2 threads" in Text(page).text
+
+
+def test_the_head_says_the_strongest_finding_of_each_study(tmp_path: Path) -> None:
+    plan, table = synthetic(seeds=5)
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "Rates : no difference between 4 configurations is beyond seed noise" in text
+    assert "Not distinguishable from it: " in text
+    table["final.test.top1"] = 0.5 + 10 * table["config.learning_rate"] + table["config.seed"] / 1000
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "Rates : learning rate 0.008 beats learning rate 0.001 by 7.0 points" in text
+    assert "Each of the others is lower beyond seed noise." in text
+
+
+def test_with_one_seed_nothing_is_said_to_be_noise(tmp_path: Path) -> None:
+    text = Text(page_of(*synthetic(seeds=1), tmp_path)).text
+    assert "Rates : too few seeds to tell a difference between 4 configurations" in text
+    assert "With fewer than two shared seeds, nothing can be told apart from it." in text
+
+
+def test_stale_runs_are_listed_with_the_reason(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    assert "stale" not in Text(page_of(plan, table, tmp_path)).text
+    table.loc[3, "environment.versions.torch"] = "2.11.0"
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "1 run stale" in text
+    assert f"{plan.runs[3].id} : torch 2.11.0, the newest run 2.15.0" in text
+
+
+def rows_of(page: str, name: str) -> dict[str, Any]:
+    found = re.search(rf'<script type="application/json" id="rows-{name}">(.*?)</script>', page)
+    assert found
+    return dict(json.loads(found[1]))
+
+
+def test_curves_are_the_means_and_extremes_of_the_seeds(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    for position in (0, 1, 2):
+        table["epochs"][position][0]["validation_accuracy"] = 0.2 + position / 10
+    data = rows_of(page_of(plan, table, tmp_path), "rates")
+    assert [curve["label"] for curve in data["curves"]] == list(plan.studies[0].labels.values())
+    assert data["columns"] == ["epoch", "mean", "low", "high"]
+    assert data["rows"]["validation_accuracy"][0] == [0, 1, 30.0, 20.0, 40.0]
+    assert len(data["rows"]["running_train_loss"]) == 4 * 4
+
+
+def test_long_curves_are_thinned_and_large_studies_cut_and_the_page_says_so(tmp_path: Path) -> None:
+    page = page_of(*synthetic(configurations=SHOWN + 3, seeds=2, epochs=3 * POINTS), tmp_path)
+    text = Text(page).text
+    assert f"Of longer curves, {POINTS} epochs are shown." in text
+    assert f"Shown are the best {SHOWN}; 3 are left out here" in text
+    rows = rows_of(page, "rates")["rows"]["validation_loss"]
+    assert len(rows) == SHOWN * POINTS
+    assert {rows[0][1], rows[-1][1]} == {1, 3 * POINTS}
+    assert "p (Bonferroni)" in text
+
+
+def test_where_models_fail_is_what_the_records_say(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=2, seeds=2)
+    best = table.groupby("configuration")["final.test.top1"].mean().idxmax()
+    matrix = np.eye(10, dtype=int) * 90
+    matrix[3, 5] = matrix[5, 5] = 10
+    table["final.test.confusion"] = [matrix.tolist()] * 4
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "Where models fail (cifar10)" in text
+    assert f"{plan.studies[0].labels[best]}: d for f (10 %)" in text
+    assert text.count("Confusion matrix of") == 2
+    assert (tmp_path / "figures/calibration-cifar10.pdf").exists()
+
+
+def test_pictures_say_what_each_configuration_answered(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=2, seeds=2)
+    keys = list(dict.fromkeys(run.configuration for run in plan.runs))
+    picture = {"dataset": "cifar10", "image": 7, "label": 3, "wrong": 0.5, "png": b"PNG"}
+    pictures = pd.DataFrame([{**picture, "answers": [3, 5], "configurations": keys}])
+    render(plan, table, tmp_path, pictures=pictures)
+    page = (tmp_path / "index.html").read_text()
+    labels = plan.studies[0].labels
+    text = Text(page).text
+    assert "d , 50 % of runs wrong" in text
+    assert f"d : {labels[keys[0]]}" in text
+    assert f"f : {labels[keys[1]]}" in text
+    assert "data:image/png;base64,UE5H" in page
+    other = pictures.assign(configurations=[["another", "table"]])
+    render(plan, table, tmp_path, pictures=other)
+    assert "Images that were hard" not in (tmp_path / "index.html").read_text()
+
+
+def test_tables_hold_what_the_page_shows(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    render(plan, table, tmp_path)
+    means = table.groupby("configuration")["final.test.top1"].mean().sort_values(ascending=False)
+    for kind, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        configurations = read(tmp_path / f"tables/configurations.{kind}")
+        assert configurations["id"].tolist() == means.index.tolist()
+        assert configurations["test accuracy (%)"].tolist() == pytest.approx((100 * means).tolist())
+    assert f"{100 * means.iloc[0]:.4g}" in (tmp_path / "tables/configurations.md").read_text()
+    latex = (tmp_path / "tables/differences.tex").read_text()
+    assert latex.startswith("\\begin{tabular}")
+    assert latex.count("learning rate") == 6
+
+
+def test_figures_of_an_earlier_page_go(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    render(plan, table, tmp_path)
+    before = {path.name for path in (tmp_path / "figures").iterdir()}
+    (tmp_path / "figures/notes.txt").touch()
+    render(plan, table.assign(status="missing"), tmp_path)
+    assert {"rates-curves.pdf", "cost-seconds.svg"} <= before
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["notes.txt"]
 
 
 def test_words() -> None:

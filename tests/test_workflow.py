@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -57,7 +58,14 @@ def test_from_config_to_report_and_only_what_is_new_is_trained(tmp_path: Path) -
     assert table["status"].tolist() == ["completed", "completed"]
     page = (tmp_path / "reports/index.html").read_text()
     assert "2 runs of 2 configurations were trained and tested on digits" in page
+    assert "Images that were hard" in page
     assert NOTHING in run(tmp_path, "--configfile", config)
+
+    # Snakemake's own report has the page, the figures and the tables.
+    run(tmp_path, "--configfile", config, "--report", "snakemake-report.zip")
+    with ZipFile(tmp_path / "snakemake-report.zip") as report:
+        kept = {Path(name).name for name in report.namelist()}
+    assert {"index.html", "calibration-digits.svg", "configurations.csv"} <= kept
 
     # A further seed, a new title: two more runs, the old ones untouched.
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/runs/*/metrics.json")}
@@ -163,7 +171,7 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     assert len(names) == 2
     # The report is made all the same, from what is done.
     page = (tmp_path / "reports/index.html").read_text()
-    assert "2 runs failed, or are under way" in page
+    assert "2 runs failed, or under way" in page
     assert page.count("RuntimeError") == 2
 
 
@@ -173,7 +181,7 @@ def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
     run(tmp_path, f"results/runs/{would[0]}/metrics.json", "--configfile", config)
     run(tmp_path, "partial", "--configfile", config)
     page = (tmp_path / "reports/index.html").read_text()
-    assert "1 planned runs have not begun" in page
+    assert "1 run not begun yet" in page
     assert would[1] in page
     assert trained(run(tmp_path, "--configfile", config, "--dry-run")) == would[1:]
 

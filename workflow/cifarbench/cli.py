@@ -222,6 +222,7 @@ def report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("plan", type=Path, help="file that `plan` wrote")
     verb.add_argument("table", type=Path, help="file that `collect` wrote")
     verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
+    verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
     verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
 
@@ -233,7 +234,24 @@ def report(args: argparse.Namespace) -> None:
 
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     baseline = read_table(args.baseline) if args.baseline else None
-    render(read_plan(args.plan), read_table(args.table), args.output, speed, baseline)
+    there = args.pictures and args.pictures.exists()
+    pictures = read_table(args.pictures, "cifarbench pictures") if there else None
+    render(read_plan(args.plan), read_table(args.table), args.output, speed, baseline, pictures)
+
+
+def pictures_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("plan", type=Path, help="file that `plan` wrote")
+    verb.add_argument("table", type=Path, help="file that `collect` wrote")
+    verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
+    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+
+
+def pictures(args: argparse.Namespace) -> None:
+    from .collect import read_table
+    from .pictures import pictures
+
+    pictures(read_plan(args.plan), read_table(args.table), args.runs, args.data, args.output)
 
 
 def claims_arguments(verb: argparse.ArgumentParser) -> None:
@@ -364,6 +382,12 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         collect,
         "Gather the records of a plan into one table",
         "results/plan.json --output results/runs.parquet",
+    ),
+    "pictures": (
+        pictures_arguments,
+        pictures,
+        "Pick the test images that say most of where models fail",
+        "results/plan.json results/runs.parquet --output results/pictures.parquet",
     ),
     "report": (
         report_arguments,

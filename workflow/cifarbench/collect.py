@@ -2,11 +2,13 @@
 
 One row per planned run, in the plan's order. Columns are the record's fields joined by dots
 (`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve, `correct` a bit for each test
-image, set where the run got it right. A run without a record keeps its row, with the status `missing`, the
-last words of its log, and whether a checkpoint waits to be continued.
+image, set where the run got it right, `calibration` how often each degree of confidence was right. A run
+without a record keeps its row, with the status `missing`, the last words of its log, and whether a checkpoint
+waits to be continued.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from .record import CHECKPOINT, LOG, METRICS, PREDICTIONS, Record, read_record
 
 MISSING = "missing"
 LINES, LINE_LENGTH = 5, 300  # of a log that the table keeps
+CALIBRATION_BINS = 15  # as in `evaluate`, which needs torch
 
 
 def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
@@ -47,7 +50,7 @@ def collect_run(run: Run, path: Path) -> dict[str, object]:
     record = read_record(path)
     if record.run != run.id:
         raise UserError(f"{path}: is the record of run {record.run!r}; remove it and train {run.id!r}")
-    return {**record.model_dump(mode="json"), "correct": correct(path.with_name(PREDICTIONS))}
+    return {**record.model_dump(mode="json"), **of_predictions(path.with_name(PREDICTIONS))}
 
 
 def last_words(log: Path) -> str | None:
@@ -58,20 +61,35 @@ def last_words(log: Path) -> str | None:
     return "\n".join(line[:LINE_LENGTH] for line in lines[-LINES:])
 
 
-def correct(path: Path) -> bytes | None:
-    """Return which test images a run got right, eight to a byte; None without its predictions."""
+def of_predictions(path: Path) -> dict[str, Any]:
+    """Return which test images a run got right, eight to a byte, and for each bin of confidence the number
+    of images, their mean confidence and the share that was right; none of it without the predictions."""
     if not path.exists():
-        return None
+        return {"correct": None}
     saved = load_file(path)
-    return np.packbits(saved["label"] == saved["predicted"]).tobytes()
+    right, confidence = saved["label"] == saved["predicted"], saved["probability"]
+    inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
+    bins = np.searchsorted(inner_edges, confidence)
+    images, confidences, rights = (
+        np.bincount(bins, weights, CALIBRATION_BINS) for weights in (None, confidence, right)
+    )
+    some = np.maximum(images, 1)
+    return {
+        "correct": np.packbits(right).tobytes(),
+        "calibration": {
+            "images": images.tolist(),
+            "confidence": (confidences / some).tolist(),
+            "accuracy": (rights / some).tolist(),
+        },
+    }
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read what `collect` wrote. Raise UserError if it is missing, no table, or of another version."""
+def read_table(path: Path, maker: str = "cifarbench collect") -> pd.DataFrame:
+    """Read what `maker` wrote. Raise UserError if it is missing, no table, or of another version."""
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; make it with `cifarbench collect`") from None
+        raise UserError(f"{path}: cannot be read: {error}; make it with `{maker}`") from None
     known = Record.model_fields["schema_version"].default
     versions = set(table["schema_version"].dropna()) if "schema_version" in table else set()
     if versions - {known}:

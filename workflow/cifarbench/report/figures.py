@@ -1,4 +1,7 @@
-"""Figures as inline SVG: the same bytes on every machine, in the page's own font and text colour."""
+"""Figures: SVG for the page, in its own font and text colour, and SVG and PDF files for papers.
+
+The same bytes on every machine with the locked versions.
+"""
 
 import html
 import io
@@ -6,28 +9,31 @@ import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from .results import METRICS, Configuration, curve
+from .results import COSTS, METRICS, Configuration, calibration, curve
 
 LABEL_LENGTH = 58  # characters that fit above a row
+BOTTOM = 0.45  # inches for the labels of the x axis
 WIDTH = 3.9  # inches; 375 CSS pixels, so that text keeps its size on a phone
 TEXT = "#010203"  # stands for the page's text colour, which differs between light and dark
 # Okabe and Ito, "Color Universal Design", 2008, without black and yellow. style.css has them by number, and
 # lighter ones for the dark page.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = {"solid": "-", "dashed": "--", "dotted": ":"}  # as CSS and as matplotlib name them
+DASHES = ("", "6,3", "2,2", "8,3,2,3")  # as SVG takes them
 STYLE: Any = {
     "axes.edgecolor": TEXT,
     "axes.labelcolor": TEXT,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings along
     "font.size": 9,
     "grid.alpha": 0.15,
     "grid.color": TEXT,
@@ -40,79 +46,131 @@ STYLE: Any = {
 }
 
 
-class Canvas:
-    """An axes to draw on; `svg` holds the drawing once the block is over."""
+class Drawing(NamedTuple):
+    """A finished figure: what it shows in words, and its files."""
 
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
-        self.svg = ""
+    name: str
+    alt: str
+    svg: str
+    pdf: bytes
+
+    @property
+    def inline(self) -> str:
+        """The SVG as a part of the page: own ids, the page's font and colours, a description, few digits."""
+        svg = self.svg[self.svg.index("<svg") :].replace(TEXT, "currentColor")
+        for number, colour in enumerate(COLOURS):
+            svg = svg.replace(colour.lower(), f"var(--curve-{number})")
+        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
+        svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|font-family: [^;]*; ", "", svg, flags=re.DOTALL)
+        svg = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", re.sub(r"\s*\n\s*", " ", svg))
+        svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{html.escape(self.alt)}" ', svg)
+        return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
+
+
+@dataclass
+class Canvas:
+    """Axes to draw on; the drawing is there once the block is over."""
+
+    axes: Any
+    drawing: Drawing | None = None
+
+    @property
+    def finished(self) -> Drawing:
+        assert self.drawing is not None
+        return self.drawing
 
 
 @contextmanager
-def drawing(name: str, height: float, alt: str) -> Iterator[Canvas]:
-    """Yield a canvas of WIDTH x height inches; `name` keeps ids apart, `alt` says the finding in words."""
+def canvas(
+    name: str,
+    alt: str,
+    height: float,
+    left: float = 0.05,
+    top: float = 0.05,
+    panels: tuple[int, int] = (1, 1),
+) -> Iterator[Canvas]:
+    """Yield a canvas of WIDTH x height inches for each panel, with room for labels to the left and on top.
+
+    `name` is the file's and keeps ids apart, `alt` says the finding in words.
+    """
+    rows, columns = panels
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        canvas = Canvas(figure.subplots())
-        yield canvas
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        canvas.svg = _inline(buffer.getvalue(), name, alt)
+        width, height = WIDTH * columns, height * rows
+        figure = Figure(figsize=(width, height))
+        figure.subplots_adjust(left / width, BOTTOM / height, 1 - 0.1 / width, 1 - top / height)
+        figure.subplots_adjust(hspace=(top + BOTTOM) * rows / (height - (top + BOTTOM) * rows), wspace=0.15)
+        drawn = Canvas(figure.subplots(rows, columns))
+        yield drawn
+        drawn.drawing = _saved(figure, name, alt)
 
 
-def _inline(svg: str, name: str, alt: str) -> str:
-    """Make an SVG file part of a page: own ids, the page's text colour, a description."""
-    svg = svg[svg.index("<svg") :].replace(TEXT, "currentColor")
-    for number, colour in enumerate(COLOURS):
-        svg = svg.replace(colour.lower(), f"var(--curve-{number})")
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', svg)
-    return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
+def _saved(figure: Figure, name: str, alt: str) -> Drawing:
+    """Write a figure as both kinds of files, without anything that differs between two times."""
+    svg, pdf = io.StringIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+    figure.savefig(pdf, format="pdf", transparent=True, metadata=nothing)
+    return Drawing(name, alt, svg.getvalue(), pdf.getvalue())
 
 
-def compare(name: str, configurations: list[Configuration], metric: str, alt: str) -> str:
+def effect(name: str, configurations: list[Configuration], metric: str, alt: str) -> Drawing:
     """Draw one row per configuration: a dot per seed, a tick at the mean, a line for its interval."""
     kind = METRICS[metric]
     shown = [c for c in configurations if metric in c.metrics]
-    with drawing(name, 0.55 + 0.46 * len(shown), alt) as canvas:
-        axes = canvas.axes
-        for row, configuration in enumerate(shown):
-            seeds = configuration.metrics[metric]
-            values = [value * kind.factor for value in seeds.values]
-            mean, half = seeds.mean * kind.factor, (seeds.half or 0) * kind.factor
-            axes.axhline(row, color=TEXT, lw=0.5, alpha=0.2)
-            axes.plot([mean - half, mean + half], [row, row], color=COLOURS[1], lw=1.5)
-            axes.plot([mean], [row], "|", ms=11, mew=2, color=COLOURS[1])
-            axes.plot(values, [row] * len(values), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
-            label = textwrap.shorten(configuration.label, LABEL_LENGTH, placeholder=" …")
-            axes.text(0, row - 0.2, label, transform=axes.get_yaxis_transform(), in_layout=False)
-        axes.set_ylim(len(shown) - 0.6, -0.75)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
+    with canvas(name, alt, 0.55 + 0.46 * len(shown)) as drawn:
+        axes, rows = drawn.axes, range(len(shown))
+        seeds = [c.metrics[metric] for c in shown]
+        means = [kind.factor * of.mean for of in seeds]
+        halves = [kind.factor * (of.half or 0) for of in seeds]
+        axes.hlines(rows, 0, 1, transform=axes.get_yaxis_transform(), color=TEXT, lw=0.5, alpha=0.2)
+        ends = ([sign * half + mean for half, mean in zip(halves, means, strict=True)] for sign in (-1, 1))
+        axes.hlines(rows, *ends, color=COLOURS[1], lw=1.5)
+        axes.plot(means, rows, "|", ms=11, mew=2, color=COLOURS[1])
+        dots = [(kind.factor * value, row) for row in rows for value in seeds[row].values]
+        axes.plot(*zip(*dots, strict=True), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
+        for row in rows:
+            _name_row(axes, row, shown[row].label)
+        _only_rows(axes, len(shown))
         axes.set_xlabel(f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower())
-    return canvas.svg
+    return drawn.finished
 
 
-def cost(name: str, configurations: list[Configuration], front: list[Configuration], alt: str) -> str:
-    """Draw mean accuracy against mean training time with both intervals; a line joins the Pareto front,
+def _name_row(axes: Axes, row: int, label: str) -> None:
+    text = textwrap.shorten(label, LABEL_LENGTH, placeholder=" …")
+    axes.text(0, row - 0.2, text, transform=axes.get_yaxis_transform())
+
+
+def _only_rows(axes: Axes, rows: int) -> None:
+    """Leave rows, first on top, in place of a y axis."""
+    axes.set_ylim(rows - 0.6, -0.75)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def cost(
+    name: str, configurations: list[Configuration], front: list[Configuration], kind: str, alt: str
+) -> Drawing:
+    """Draw mean accuracy against a cost with intervals in both directions; a line joins the Pareto front,
     whose members are numbered."""
-    with drawing(name, 3.1, alt) as canvas:
-        axes = canvas.axes
-        for c in configurations:
-            seconds, accuracy = c.metrics["seconds"], c.metrics["accuracy"]
+    of = COSTS[kind]
+    with canvas(name, alt, 3.1, left=0.5, top=0.3) as drawn:
+        axes = drawn.axes
+        for members, colour in ((configurations, COLOURS[0]), (front, COLOURS[1])):
+            costs, accuracies = [of.value(c) for c in members], [c.metrics["accuracy"] for c in members]
             axes.errorbar(
-                seconds.mean,
-                100 * accuracy.mean,
-                xerr=min(seconds.half or 0, 0.9 * seconds.mean),  # a logarithmic axis has no zero
-                yerr=100 * (accuracy.half or 0),
+                costs,
+                [100 * accuracy.mean for accuracy in accuracies],
+                # a logarithmic axis has no zero
+                xerr=[min(of.half(c), 0.9 * value) for c, value in zip(members, costs, strict=True)],
+                yerr=[100 * (accuracy.half or 0) for accuracy in accuracies],
                 fmt="o",
                 ms=5,
-                color=COLOURS[1] if c in front else COLOURS[0],
+                color=colour,
                 elinewidth=0.8,
             )
-        points = [(c.metrics["seconds"].mean, 100 * c.metrics["accuracy"].mean) for c in front]
+        points = [(of.value(c), 100 * c.metrics["accuracy"].mean) for c in front]
         axes.plot(*zip(*points, strict=True), color=COLOURS[1], lw=1)
         for number, point in enumerate(points, 1):
             axes.annotate(str(number), point, xytext=(-4, 5), textcoords="offset points", ha="right")
@@ -120,49 +178,45 @@ def cost(name: str, configurations: list[Configuration], front: list[Configurati
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("training time (s), logarithmic")
+        axes.set_xlabel(f"{of.title}, logarithmic")
         axes.set_title("test accuracy (%)", loc="left", size=9)
         axes.grid()
-    return canvas.svg
+    return drawn.finished
 
 
 def ways(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Return (way to compute, colour, dashes) as CSS takes them."""
+    """Return (way to compute, colour, dashes) as SVG takes them."""
     names = list(dict.fromkeys(row["way"] for row in rows))
-    return [(name, f"var(--curve-{number})", "solid") for number, name in enumerate(names)]
+    return [(name, f"var(--curve-{number})", "") for number, name in enumerate(names)]
 
 
-def speed(name: str, rows: list[dict[str, Any]], alt: str) -> str:
+def speed(name: str, rows: list[dict[str, Any]], alt: str) -> Drawing:
     """Draw a row per model and batch size: a dot per way to compute at its ratio, a line to the quartiles."""
     cases = list(dict.fromkeys((row["model"], row["batch_size"]) for row in rows))
     names = [way for way, _, _ in ways(rows)]
-    with drawing(name, 0.55 + 0.46 * len(cases), alt) as canvas:
-        axes = canvas.axes
+    with canvas(name, alt, 0.55 + 0.46 * len(cases)) as drawn:
+        axes = drawn.axes
         axes.axvline(1, color=TEXT, lw=0.8, ls=":")
         for place, (model, batch_size) in enumerate(cases):
             axes.axhline(place, color=TEXT, lw=0.5, alpha=0.2)
-            text = f"{model}, batch {batch_size}"
-            axes.text(0, place - 0.2, text, transform=axes.get_yaxis_transform(), in_layout=False)
+            _name_row(axes, place, f"{model}, batch {batch_size}")
         for row in rows:
             place, colour = cases.index((row["model"], row["batch_size"])), COLOURS[names.index(row["way"])]
             axes.plot(row["ratio_quartiles"], [place, place], color=colour, lw=1.5)
             axes.plot([row["ratio"]], [place], "o", ms=5, color=colour, mew=0)
-        axes.set_ylim(len(cases) - 0.6, -0.75)
+        _only_rows(axes, len(cases))
         axes.set_xlim(left=0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
         axes.set_xlabel("images per second, times those of a naive loop")
-    return canvas.svg
+    return drawn.finished
 
 
 def line_style(index: int) -> tuple[int, str]:
-    """Return (number of the colour, dashes by their CSS name) of the n-th curve."""
-    return index % len(COLOURS), list(DASHES)[index // len(COLOURS) % len(DASHES)]
+    """Return (number of the colour, dashes as SVG takes them) of the n-th curve."""
+    return index % len(COLOURS), DASHES[index // len(COLOURS) % len(DASHES)]
 
 
 def legend(configurations: list[Configuration]) -> list[tuple[str, str, str]]:
-    """Return (label, colour, dashes) of each curve, as CSS takes them."""
+    """Return (label, colour, dashes) of each curve, as SVG takes them."""
     styles = [line_style(index) for index in range(len(configurations))]
     return [
         (configuration.label, f"var(--curve-{number})", dashes)
@@ -170,21 +224,45 @@ def legend(configurations: list[Configuration]) -> list[tuple[str, str, str]]:
     ]
 
 
-def learning_curves(name: str, configurations: list[Configuration], field: str, alt: str) -> str:
-    """Draw a field of the epochs: for each configuration the mean over seeds, a band to the extremes."""
-    percent = 100 if "accuracy" in field else 1
-    with drawing(name, 2.4, alt) as canvas:
-        axes = canvas.axes
+def _drawn_style(index: int) -> dict[str, Any]:
+    """Return the style of the n-th curve as matplotlib takes it."""
+    number, dashes = line_style(index)
+    pattern = (0, tuple(float(part) / 1.5 for part in dashes.split(","))) if dashes else "-"
+    return {"color": COLOURS[number], "ls": pattern}
+
+
+def learning_curves(name: str, configurations: list[Configuration], fields: list[str], alt: str) -> Drawing:
+    """Draw four fields of the epochs: for each configuration the mean over seeds, a band to the extremes."""
+    with canvas(name, alt, 2.6, left=0.5, top=0.3, panels=(2, 2)) as drawn:
+        for axes, field in zip(drawn.axes.flat, fields, strict=True):
+            percent = 100 if "accuracy" in field else 1
+            for index, configuration in enumerate(configurations):
+                values = percent * curve(configuration, field)
+                epochs = range(1, values.shape[1] + 1)
+                style = _drawn_style(index)
+                marker = "o" if values.shape[1] == 1 else None
+                axes.plot(epochs, values.mean(0), marker=marker, label=configuration.label, **style)
+                axes.fill_between(
+                    epochs, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
+                )
+            axes.set_xlabel("epoch")
+            axes.set_title(field.replace("_", " ") + (" (%)" if percent == 100 else ""), loc="left", size=9)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.grid()
+        drawn.axes.flat[0].legend(fontsize=6, frameon=False)
+    return drawn.finished
+
+
+def reliability(name: str, configurations: list[Configuration], alt: str) -> Drawing:
+    """Draw how often each degree of confidence was right; on the diagonal, confidence is deserved."""
+    with canvas(name, alt, 3.3, left=0.5, top=0.3) as drawn:
+        axes = drawn.axes
+        axes.plot([0, 100], [0, 100], color=TEXT, lw=0.8, ls=":")
         for index, configuration in enumerate(configurations):
-            values = percent * curve(configuration, field)
-            number, dashes = line_style(index)
-            colour = COLOURS[number]
-            epochs = range(1, values.shape[1] + 1)
-            marker = "o" if values.shape[1] == 1 else None
-            axes.plot(epochs, values.mean(0), DASHES[dashes], color=colour, marker=marker)
-            axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.15, lw=0)
-        axes.set_xlabel("epoch")
-        axes.set_title(field.replace("_", " ") + (" (%)" if percent == 100 else ""), loc="left", size=9)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            confidence, accuracy = calibration(configuration)
+            axes.plot(100 * confidence, 100 * accuracy, marker="o", ms=3, **_drawn_style(index))
+        axes.set_xlabel("confidence (%)")
+        axes.set_title("right (%)", loc="left", size=9)
         axes.grid()
-    return canvas.svg
+    return drawn.finished

@@ -1,6 +1,7 @@
 """The table of records as the report asks for it: grouped over seeds, by study, by figure of merit."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,6 +14,10 @@ from ..compare import compare as compare_tables
 from ..plan import Plan, PlannedStudy
 from ..stats import Difference, holm, mcnemar, paired_difference, single_seed_noise, t_interval
 from ..verdicts import ALPHA, Verdict, judge_all
+
+REPRESENTATIVES = 8  # configurations whose mistakes are looked at
+PAIRS = 24  # configurations of which all pairs are tested
+ENOUGH = 10  # images of a degree of confidence, for a share of them to be told
 
 
 class Metric(NamedTuple):
@@ -33,6 +38,28 @@ METRICS = {
 }
 
 
+class Cost(NamedTuple):
+    """What an accuracy costs: its axis and the format of its ticks, and the half width of the interval if
+    seeds differ."""
+
+    title: str
+    ticks: str
+    value: Callable[["Configuration"], float]
+    half: Callable[["Configuration"], float] = lambda _: 0.0
+
+
+COSTS = {
+    "seconds": Cost(
+        "training time (s)",
+        "~g",
+        lambda c: c.metrics["seconds"].mean,
+        lambda c: c.metrics["seconds"].half or 0.0,
+    ),
+    "parameters": Cost("parameters", "~s", lambda c: float(c.first("model.parameters"))),
+    "flops": Cost("MFLOPs of a forward pass", "~g", lambda c: float(c.first("model.flops")) / 1e6),
+}
+
+
 class Seeds(NamedTuple):
     """The values of one metric over the seeds of one configuration, and the half width of the 95 % interval
     of their mean; None for a single one."""
@@ -43,20 +70,21 @@ class Seeds(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """All runs of one configuration; metrics are over those that completed."""
+    """The runs of one configuration, and the metrics of those that completed."""
 
     key: str
     label: str
-    runs: pd.DataFrame
+    completed: pd.DataFrame
+    diverged: int
     metrics: dict[str, Seeds]
-
-    @property
-    def completed(self) -> pd.DataFrame:
-        return self.runs[self.runs["status"] == "completed"]
 
     @property
     def chosen_on_test(self) -> bool:
         return bool((self.completed["final.chosen_by"] == "best_test").any())
+
+    def first(self, column: str) -> Any:
+        """Return a column's value in the first completed run; the same in all, as of the data or model."""
+        return self.completed[column].iloc[0]
 
     def by_seed(self, column: str) -> dict[int, Any]:
         """Return a column of the completed runs that have a value there."""
@@ -65,9 +93,6 @@ class Configuration(NamedTuple):
         pairs = zip(self.completed["config.seed"], self.completed[column], strict=True)
         return {int(seed): value for seed, value in pairs if value is not None}
 
-    def count(self, status: str) -> int:
-        return int((self.runs["status"] == status).sum())
-
 
 @dataclass(frozen=True)
 class Results:
@@ -75,6 +100,7 @@ class Results:
     table: pd.DataFrame
     speed: dict[str, Any] | None = None
     baseline: pd.DataFrame | None = None
+    pictures: pd.DataFrame | None = None
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -92,8 +118,19 @@ class Results:
     def of_study(self, study: PlannedStudy) -> list[Configuration]:
         """Return the study's configurations in the order of the config, those without a record too."""
         rows = self.table[self.table["run"].isin(study.runs)]
+
         groups = dict(list(rows.groupby("configuration", sort=False)))
         return [configuration(key, label, groups[key]) for key, label in study.labels.items()]
+
+    @cached_property
+    def studies(self) -> list["Measured"]:
+        """The studies that have a completed run."""
+        found = []
+        for study in self.plan.studies:
+            configurations = [c for c in self.of_study(study) if "accuracy" in c.metrics]
+            if configurations:
+                found.append(Measured(study, configurations, *beside_best(configurations)))
+        return found
 
     @cached_property
     def ranked(self) -> list[Configuration]:
@@ -112,11 +149,23 @@ class Results:
         """Return `ranked` by data set, without those that chose on the test set, unless all did."""
         by_dataset: dict[str, list[Configuration]] = {}
         for c in self.ranked:
-            by_dataset.setdefault(c.completed["data.name"].iloc[0], []).append(c)
+            by_dataset.setdefault(c.first("data.name"), []).append(c)
         return {
             name: [c for c in found if not c.chosen_on_test] or found
             for name, found in sorted(by_dataset.items())
         }
+
+    @cached_property
+    def representatives(self) -> dict[str, list[Configuration]]:
+        """Return by data set the best contender of each model; of one model alone, its best few."""
+        chosen = {}
+        for name, contenders in self.contenders.items():
+            of_model: dict[str, Configuration] = {}
+            for c in contenders:
+                of_model.setdefault(c.first("config.model"), c)
+            several = len(of_model) > 1
+            chosen[name] = (list(of_model.values()) if several else contenders)[:REPRESENTATIVES]
+        return chosen
 
     def distinct(self, column: str) -> list[Any]:
         """Return the different values of a column over the runs that have a record, sorted."""
@@ -132,12 +181,17 @@ class Results:
 
 def configuration(key: str, label: str, runs: pd.DataFrame) -> Configuration:
     completed = runs[runs["status"] == "completed"]
+    diverged = int((runs["status"] == "diverged").sum())
     metrics = {}
     for name, metric in METRICS.items():
         values = completed[metric.column].dropna().tolist() if metric.column in completed else []
         if values:
             metrics[name] = over_seeds(values)
-    return Configuration(key, label, runs, metrics)
+    return Configuration(key, label, completed, diverged, metrics)
+
+
+def best_first(configurations: list[Configuration]) -> list[Configuration]:
+    return sorted(configurations, key=lambda c: -c.metrics["accuracy"].mean)
 
 
 def over_seeds(values: list[float]) -> Seeds:
@@ -145,17 +199,19 @@ def over_seeds(values: list[float]) -> Seeds:
     return Seeds(values, mean, None if low is None else mean - low)
 
 
-def pareto_front(configurations: list[Configuration]) -> list[Configuration]:
-    """Return those that no other beats in both mean accuracy and mean training time, fastest first."""
+def pareto_front(
+    configurations: list[Configuration], cost: Callable[[Configuration], float]
+) -> list[Configuration]:
+    """Return those that no other beats in both mean accuracy and cost, cheapest first."""
     front: list[Configuration] = []
-    for c in sorted(configurations, key=lambda c: (c.metrics["seconds"].mean, -c.metrics["accuracy"].mean)):
+    for c in sorted(configurations, key=lambda c: (cost(c), -c.metrics["accuracy"].mean)):
         if not front or c.metrics["accuracy"].mean > front[-1].metrics["accuracy"].mean:
             front.append(c)
     return front
 
 
 class Rival(NamedTuple):
-    """A configuration beside the best of its study, over shared seeds; p is adjusted for the whole study."""
+    """A configuration beside the best one, over shared seeds; p is adjusted for all pairs."""
 
     configuration: Configuration
     difference: Difference | None
@@ -166,22 +222,37 @@ class Rival(NamedTuple):
         return self.p is not None and self.p < ALPHA
 
 
-def beside_best(configurations: list[Configuration]) -> tuple[Configuration, list[Rival]]:
-    """Return the best by mean test accuracy, and each other one beside it.
+class Measured(NamedTuple):
+    """A study, those of its configurations that have a completed run, and the best beside the others."""
 
-    All pairs of the study are tested and adjusted together (Holm), so that picking the best by its own
-    figures promises no more than the level says.
+    study: PlannedStudy
+    configurations: list[Configuration]
+    best: Configuration
+    rivals: list[Rival]
+
+
+def beside_best(configurations: list[Configuration]) -> tuple[Configuration, list[Rival]]:
+    """Return the best by mean test accuracy, and each other one beside it, best first.
+
+    p is adjusted for all pairs, so that picking the best by its own figures promises no more than the level
+    says: by Holm's procedure, or among more than PAIRS configurations by Bonferroni's, which needs only the
+    pairs with the best.
     """
-    ranked = sorted(configurations, key=lambda c: -c.metrics["accuracy"].mean)
-    pairs = {
-        (a.key, b.key): paired_difference(a.by_seed("final.test.top1"), b.by_seed("final.test.top1"))
-        for a, b in itertools.combinations(ranked, 2)
-    }
-    tested = [key for key, pair in pairs.items() if pair is not None and pair.p is not None]
-    adjusted = dict(zip(tested, holm([pairs[key].p for key in tested]), strict=True))  # type: ignore[union-attr,misc]
-    best = ranked[0]
-    rivals = [Rival(c, pairs[best.key, c.key], adjusted.get((best.key, c.key))) for c in ranked[1:]]
-    return best, rivals
+    best, *others = best_first(configurations)
+    pairs = {c.key: _difference(best, c) for c in others}
+    tested = {key: pair.p for key, pair in pairs.items() if pair is not None and pair.p is not None}
+    if len(configurations) > PAIRS:
+        number = len(configurations) * (len(configurations) - 1) // 2
+        adjusted = {key: min(1.0, p * number) for key, p in tested.items()}
+    else:
+        rest = (_difference(a, b) for a, b in itertools.combinations(others, 2))
+        other_ps = [pair.p for pair in rest if pair is not None and pair.p is not None]
+        adjusted = dict(zip(tested, holm([*tested.values(), *other_ps]), strict=False))
+    return best, [Rival(c, pairs[c.key], adjusted.get(c.key)) for c in others]
+
+
+def _difference(first: Configuration, second: Configuration) -> Difference | None:
+    return paired_difference(first.by_seed("final.test.top1"), second.by_seed("final.test.top1"))
 
 
 def noise(configurations: list[Configuration], metric: str) -> float | None:
@@ -219,3 +290,21 @@ def held_out_part(configurations: list[Configuration]) -> str:
     """Return which images learning curves are of: validation where every run has some, else test."""
     curves = [curve(configuration, "validation_accuracy") for configuration in configurations]
     return "test" if any(np.isnan(values).any() for values in curves) else "validation"
+
+
+def confusion(configuration: Configuration) -> np.ndarray:
+    """Return how often each true class (row) was taken for each class (column), summed over seeds."""
+    return np.sum([np.stack(matrix) for matrix in configuration.completed["final.test.confusion"]], axis=0)
+
+
+def calibration(configuration: Configuration) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean confidence and accuracy of each bin of confidence with enough images, over all seeds."""
+    done = configuration.completed
+    if "calibration.images" not in done:
+        return np.array([]), np.array([])
+    known = done.dropna(subset="calibration.images")
+    columns = (known[f"calibration.{name}"].tolist() for name in ("images", "confidence", "accuracy"))
+    images, confidence, accuracy = (np.array(values, float) for values in columns)
+    total = images.sum(0)
+    some = total >= ENOUGH
+    return (images * confidence).sum(0)[some] / total[some], (images * accuracy).sum(0)[some] / total[some]

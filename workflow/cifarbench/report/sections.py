@@ -5,116 +5,35 @@ A function yields nothing when it has nothing to say, so that no empty frame is 
 
 import shlex
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..compare import verdict
-from ..plan import PlannedStudy, Run, flags, format_value
+from ..plan import Run, flags, format_value
+from ..staleness import stale_runs
 from ..stats import distinguishable
-from ..verdicts import TESTED, counts, figure
-from . import figures
+from ..verdicts import TESTED, figure
+from . import charts, figures
+from .failures import failures
 from .results import (
+    COSTS,
     METRICS,
+    PAIRS,
     Configuration,
+    Measured,
     Results,
-    Rival,
-    beside_best,
+    best_first,
+    curve,
     held_out_part,
     noise,
     on_same_images,
     pareto_front,
 )
-from .words import count, listed, percent, spread
+from .section import Section, study_anchor
+from .words import amount, number, percent, spread
 
-# Outcomes of one claim and of several, in a sentence.
-SAID = {
-    "holds": ("holds", "hold"),
-    "does not hold": ("does not hold", "do not hold"),
-    "within seed noise": ("is within seed noise", "are within seed noise"),
-    "artefact": ("is an artefact", "are artefacts"),
-}
-
-WORST_CLASSES = 20  # columns that the table of classes shows at most
-
-
-class Section(NamedTuple):
-    """A heading with an anchor, the block of page.html.j2 that lays it out, and what that block shows."""
-
-    anchor: str
-    title: str
-    block: str
-    content: dict[str, Any]
-
-
-def summary(results: Results) -> list[str]:
-    """Say the answer in sentences: what was compared, what is best, what is cheapest within a point of it."""
-    if not results.ranked:
-        return [f"None of the {count(len(results.plan.runs), 'planned run')} has completed yet."]
-    sentences = [_compared(results)]
-    for name, contenders in results.contenders.items():
-        sentences.append(_best(name, contenders[0], several=len(results.contenders) > 1))
-        sentences += _cheapest(contenders) if results.same_hardware else []
-    if not results.same_hardware:
-        sentences.append("The runs come from different hardware, so their times are not compared.")
-    if sum(map(len, results.contenders.values())) < len(results.ranked):
-        sentences.append(
-            "Left out of this are those whose epoch was chosen on the test images, which flatters."
-        )
-    return sentences + _claims_in_a_sentence(results)
-
-
-def _claims_in_a_sentence(results: Results) -> list[str]:
-    """Count the claims that were tested, by outcome."""
-    number = counts(results.verdicts)
-    tested = sum(number[outcome] for outcome in TESTED)
-    if tested == 0:
-        return []
-    outcomes = listed([f"{n} {SAID[o][n > 1]}" for o in TESTED if (n := number[o])])
-    return [f"Of {len(results.verdicts)} published claims, {tested} could be tested: {outcomes}."]
-
-
-def _compared(results: Results) -> str:
-    completed = results.table[results.table["status"] == "completed"]
-    runs = f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"
-    sets = completed.drop_duplicates("data.name")
-    data = [
-        f"{row['data.name']} ({row['data.train_images']:,.0f} training, "
-        f"{row['data.validation_images']:,.0f} validation and {row['data.test_images']:,.0f} test images)"
-        for _, row in sets.iterrows()
-    ]
-    return f"{runs} were trained and tested on {listed(data)}."
-
-
-def _best(dataset: str, best: Configuration, several: bool) -> str:
-    accuracy = best.metrics["accuracy"]
-    around = (
-        f"mean and 95 % interval of {len(accuracy.values)} seeds"
-        if accuracy.half is not None
-        else "a single seed, so its spread is unknown"
-    )
-    seconds = spread(best.metrics["seconds"], "seconds")
-    where = f"on {dataset} " if several else ""
-    return (
-        f"The highest test accuracy {where}is that of {best.label}: "
-        f"{spread(accuracy, 'accuracy')} ({around}), "
-        f"after {seconds} of training."
-    )
-
-
-def _cheapest(ranked: list[Configuration]) -> list[str]:
-    """Name the configuration of least training time within a point of the best accuracy."""
-    best = ranked[0]
-    near = [c for c in ranked if c.metrics["accuracy"].mean >= best.metrics["accuracy"].mean - 0.01]
-    cheapest = min(near, key=lambda c: c.metrics["seconds"].mean)
-    if cheapest is best:
-        return ["None within one point of it trains faster."]
-    faster = best.metrics["seconds"].mean / cheapest.metrics["seconds"].mean
-    return [
-        f"Within one point of it, {cheapest.label} trains fastest: "
-        f"{spread(cheapest.metrics['accuracy'], 'accuracy')} in "
-        f"{spread(cheapest.metrics['seconds'], 'seconds')}, {faster:.1f} times faster."
-    ]
+SHOWN = 24  # configurations that a study's figures show at most; as many as curves look different
 
 
 def problems(results: Results) -> Iterator[Section]:
@@ -127,33 +46,65 @@ def problems(results: Results) -> Iterator[Section]:
         "interrupted": missing[stopped]["run"].tolist(),
         "waiting": missing[~begun & ~stopped]["run"].tolist(),
         "diverged": rows[rows["status"] == "diverged"]["run"].tolist(),
+        "stale": list(stale_runs(results.table).items()),
     }
     if any(content.values()):
-        yield Section("not-completed", "Runs that did not complete", "problems", content)
+        yield Section("not-completed", "Runs to look at", "problems", content)
 
 
 def overview(results: Results) -> Iterator[Section]:
-    """All configurations, best first; the page's script sorts and filters them by these words."""
+    """All configurations, best first; the page's script sorts and filters them and chooses columns."""
     if results.ranked:
+        knobs = _knobs(results)
+        names = {name for own in knobs.values() for name, _ in own}
         content = {
             "configurations": results.ranked,
             "metrics": METRICS,
-            "words": _search_words(results),
+            "knobs": {key: dict(own) for key, own in knobs.items()},
+            "knob_names": sorted(names - set(SAID_APART)),
+            "words": {c.key: _search_words(c, knobs[c.key]) for c in results.ranked},
+            "filters": _filters(knobs),
             "commands": {run.id: _command(run) for run in results.plan.runs},
         }
         yield Section("configurations", "All configurations", "overview", content)
 
 
-def _search_words(results: Results) -> dict[str, str]:
-    """Return what a filter finds each configuration by: its label, study=name and knob=value."""
+SAID_APART = ("study", "dataset", "model")
+
+
+def _knobs(results: Results) -> dict[str, list[tuple[str, str]]]:
+    """Return for each configuration its studies, data set, model and changed knobs, as (name, value)."""
     configs = {run.configuration: run.config for run in results.plan.runs}
-    words = {}
-    for c in results.ranked:
-        changed = configs[c.key].changed()
-        knobs = [f"{name}={format_value(value)}" for name, value in changed.items() if name != "seed"]
-        studies = [f"study={study.name}" for study in results.plan.studies if c.key in study.labels]
-        words[c.key] = " ".join([c.label, configs[c.key].model, *studies, *knobs]).lower()
-    return words
+    studies: dict[str, list[tuple[str, str]]] = {}
+    for study in results.plan.studies:
+        for key in study.labels:
+            studies.setdefault(key, []).append(("study", study.name))
+    return {
+        c.key: [
+            *studies[c.key],
+            ("dataset", configs[c.key].dataset),
+            ("model", configs[c.key].model),
+            *(
+                (name, format_value(value))
+                for name, value in configs[c.key].changed().items()
+                if name not in ("seed", *SAID_APART)
+            ),
+        ]
+        for c in results.ranked
+    }
+
+
+def _search_words(c: Configuration, knobs: list[tuple[str, str]]) -> str:
+    """Return what a filter finds a configuration by: its label and name=value."""
+    return " ".join([c.label, *(f"{name}={value}" for name, value in knobs)]).lower()
+
+
+def _filters(knobs: dict[str, list[tuple[str, str]]]) -> dict[str, list[str]]:
+    """Return by name the values that tell configurations apart."""
+    values: dict[str, set[str]] = {}
+    for name, value in (pair for own in knobs.values() for pair in own):
+        values.setdefault(name, set()).add(value)
+    return {name: sorted(found) for name, found in values.items() if len(found) > 1 or name not in SAID_APART}
 
 
 def _command(run: Run) -> str:
@@ -163,77 +114,117 @@ def _command(run: Run) -> str:
 
 
 def studies(results: Results) -> Iterator[Section]:
-    """One section per study: its question, what varies, the comparison and the learning curves."""
-    for study in results.plan.studies:
-        configurations = [c for c in results.of_study(study) if "accuracy" in c.metrics]
-        if configurations:
-            yield Section(f"study-{study.name}", study.title, "study", _study(study, configurations))
+    """One section per study: its question, what varies, the effect and the learning curves."""
+    for measured in results.studies:
+        name = measured.study.name
+        shown = measured.configurations
+        if len(shown) > SHOWN:
+            best = {c.key for c in best_first(shown)[:SHOWN]}
+            shown = [c for c in shown if c.key in best]
+        effects = [
+            figures.effect(f"{name}-{metric}", shown, metric, _in_order(shown, metric)) for metric in METRICS
+        ]
+        part = held_out_part(shown)
+        fields = [f"{part}_accuracy", f"{part}_loss", "running_train_accuracy", "running_train_loss"]
+        alts = {field: _ends(shown, field) for field in fields}
+        curves = figures.learning_curves(f"{name}-curves", shown, fields, "; ".join(alts.values()))
+        content = {
+            "name": name,
+            "question": measured.study.question,
+            "varied": [knob.replace("_", " ") for knob in measured.study.varied],
+            "left_out": len(measured.configurations) - len(shown),
+            "shown": len(shown),
+            **_tests(measured),
+            "effects": effects,
+            "curves": alts,
+            "rows": charts.curve_rows(shown, fields),
+            "thinned": charts.POINTS if charts.is_thinned(shown) else None,
+            "legend": figures.legend(shown),
+        }
+        yield Section(study_anchor(name), measured.study.title, "study", content, [*effects, curves])
 
 
-def _study(study: PlannedStudy, configurations: list[Configuration]) -> dict[str, Any]:
-    comparisons = [
-        figures.compare(f"{study.name}-{metric}", configurations, metric, _finding(configurations, metric))
-        for metric in METRICS
-    ]
-    part = held_out_part(configurations)
-    curves = [
-        figures.learning_curves(
-            f"{study.name}-{field}", configurations, field, f"{field.replace('_', ' ')} over the epochs"
-        )
-        for field in (f"{part}_accuracy", f"{part}_loss", "running_train_accuracy", "running_train_loss")
-    ]
-    return {
-        "question": study.question,
-        **_tests(configurations),
-        "varied": [name.replace("_", " ") for name in study.varied],
-        "comparisons": comparisons,
-        "curves": curves,
-        "legend": figures.legend(configurations),
-    }
-
-
-def _verdict(configurations: list[Configuration], best: Configuration, rivals: list[Rival]) -> list[str]:
+def _verdict(measured: Measured) -> list[str]:
     """Say what the study shows: the best, what cannot be told from it, and how large the noise is."""
+    best, rivals = measured.best, measured.rivals
     close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
     if len(close) == len(rivals):
         sentences = [f"{best.label} is highest, but none of the others can be told apart from it."]
     elif close:
-        sentences = [f"{best.label} is highest; not distinguishable from it: {'; '.join(close)}."]
+        told = close if len(close) <= SHOWN else [*close[:SHOWN], f"{len(close) - SHOWN} more"]
+        sentences = [f"{best.label} is highest; not distinguishable from it: {'; '.join(told)}."]
     else:
         sentences = [f"{best.label} is highest, and each of the others is lower beyond seed noise."]
-    deviation = noise(configurations, "accuracy")
+    deviation = noise(measured.configurations, "accuracy")
     if deviation is not None:
         points = 100 * distinguishable(deviation)
         sentences.append(
             f"One seed differs from the next by a standard deviation of {100 * deviation:.1f} points, so two "
             f"single-seed figures need {points:.1f} points between them to mean anything."
         )
-    if min(len(c.completed) for c in configurations) < 3:
+    if min(len(c.completed) for c in measured.configurations) < 3:
         sentences.append("With fewer than three seeds, intervals are wide and the noise is hardly known.")
     return sentences
 
 
-def _tests(configurations: list[Configuration]) -> dict[str, Any]:
+def _tests(measured: Measured) -> dict[str, Any]:
     """Return the verdict, each configuration beside the best one, and the two best on the same images."""
-    if len(configurations) < 2:
+    best, rivals = measured.best, measured.rivals
+    if not rivals:
         return {"verdict": [], "tests": None}
-    best, rivals = beside_best(configurations)
-    tests = {"best": best, "rivals": rivals, "images": on_same_images(best, rivals[0].configuration)}
-    return {"verdict": _verdict(configurations, best, rivals), "tests": tests}
+    tests = {
+        "best": best,
+        "rivals": rivals[:SHOWN],
+        "method": "Holm" if len(measured.configurations) <= PAIRS else "Bonferroni",
+        "images": on_same_images(best, rivals[0].configuration),
+    }
+    return {"verdict": _verdict(measured), "tests": tests}
+
+
+def _ends(configurations: list[Configuration], field: str) -> str:
+    """Say where curves end, for readers who do not see them."""
+    name, accuracy = field.replace("_", " "), "accuracy" in field
+    ends = [
+        (float(values[:, -1].mean()), c.label) for c in configurations if (values := curve(c, field)).size
+    ]
+    told = [
+        f"{label} {percent(end) if accuracy else number(end, 3)}"
+        for end, label in sorted(ends, reverse=accuracy)
+        if not np.isnan(end)
+    ]
+    return f"{name.capitalize()} after the last epoch, best first: " + "; ".join(told)
 
 
 def cost(results: Results) -> Iterator[Section]:
-    """Accuracy against training time: which configurations nothing else beats in both."""
-    timed = [c for c in results.ranked if "seconds" in c.metrics]
-    if len(timed) < 2 or not results.same_hardware or len(results.distinct("data.name")) > 1:
+    """Accuracy against training time, parameters and FLOPs, where they differ."""
+    timed = results.same_hardware and all("seconds" in c.metrics for c in results.ranked)
+    fronts = {
+        kind: pareto_front(results.ranked, of.value)
+        for kind, of in COSTS.items()
+        if (timed or kind != "seconds") and len({of.value(c) for c in results.ranked}) > 1
+    }
+    if not fronts or len(results.distinct("data.name")) > 1:
         return
-    front = pareto_front(timed)
-    finding = "Nothing else is both faster and better: " + "; ".join(
-        f"{c.label}, {spread(c.metrics['accuracy'], 'accuracy')} in {spread(c.metrics['seconds'], 'seconds')}"
-        for c in front
+    said = {kind: _front_in_words(front, kind) for kind, front in fronts.items()}
+    drawings = [
+        figures.cost(f"cost-{kind}", results.ranked, front, kind, said[kind])
+        for kind, front in fronts.items()
+    ]
+    content = {
+        "fronts": fronts,
+        "costs": COSTS,
+        "said": said,
+        "rows": {"rows": charts.cost_rows(results.ranked, fronts)},
+    }
+    yield Section("cost", "Accuracy against cost", "cost", content, drawings)
+
+
+def _front_in_words(front: list[Configuration], kind: str) -> str:
+    of = COSTS[kind]
+    members = (
+        f"{c.label}, {spread(c.metrics['accuracy'], 'accuracy')} at {amount(of.value(c))}" for c in front
     )
-    content = {"svg": figures.cost("cost", timed, front, finding), "front": front}
-    yield Section("cost", "Accuracy against cost", "cost", content)
+    return f"By {of.title}, nothing else is both cheaper and better: " + "; ".join(members)
 
 
 def claims(results: Results) -> Iterator[Section]:
@@ -264,7 +255,7 @@ def baseline(results: Results) -> Iterator[Section]:
         yield Section("baseline", "Beside the baseline", "baseline", content)
 
 
-def _finding(configurations: list[Configuration], metric: str) -> str:
+def _in_order(configurations: list[Configuration], metric: str) -> str:
     """Say what a comparison shows, for readers who do not see it."""
     kind = METRICS[metric]
     order = sorted(
@@ -276,29 +267,6 @@ def _finding(configurations: list[Configuration], metric: str) -> str:
     )
 
 
-def classes(results: Results) -> Iterator[Section]:
-    """Accuracy of each class, averaged over seeds; with many classes, the hardest."""
-    for name in results.distinct("data.name"):
-        rows = []
-        for configuration in results.ranked:
-            done = configuration.completed
-            if done["data.name"].iloc[0] == name:
-                per_class = np.stack(done["final.test.per_class_accuracy"].tolist()).mean(0)
-                rows.append((configuration.label, per_class))
-                names = list(done["data.classes"].iloc[0])
-        if not rows:
-            continue
-        hardest = np.argsort(np.mean([values for _, values in rows], axis=0), kind="stable")
-        chosen = sorted(hardest[:WORST_CLASSES].tolist())
-        content = {
-            "dataset": name,
-            "classes": [names[k] for k in chosen],
-            "rows": [(label, [float(values[k]) for k in chosen]) for label, values in rows],
-            "left_out": len(names) - len(chosen),
-        }
-        yield Section(f"classes-{name}", f"Accuracy by class ({name})", "classes", content)
-
-
 def speed(results: Results) -> Iterator[Section]:
     """How many times faster than a naive loop each model trains on this machine, if that was measured."""
     if results.speed:
@@ -308,13 +276,14 @@ def speed(results: Results) -> Iterator[Section]:
             case = f"{row['model']}, batch {row['batch_size']}"
             best[case] = max(best.get(case, 0), row["ratio"])
         finding = "; ".join(f"{case} {ratio:.1f} times" for case, ratio in best.items())
+        drawing = figures.speed("speed", rows, f"The fastest way beside a naive loop: {finding}")
         content = {
-            "svg": figures.speed("speed", rows, f"The fastest way beside a naive loop: {finding}"),
+            "drawing": drawing,
             "legend": figures.ways(rows),
             "threads": results.speed["threads"],
             "rounds": results.speed["rounds"],
         }
-        yield Section("speed", "Speed of training on this machine", "speed", content)
+        yield Section("speed", "Speed of training on this machine", "speed", content, [drawing])
 
 
 def provenance(results: Results) -> Iterator[Section]:
@@ -351,19 +320,4 @@ def provenance(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
-SECTIONS = (problems, overview, cost, claims, studies, classes, baseline, speed, provenance)
-
-
-def headline(results: Results) -> list[tuple[str, str]]:
-    """Return small facts for the head of the page: (number, what it counts)."""
-    seconds = results.done["seconds.total"].sum() if "seconds.total" in results.done else 0.0
-    seeds = len(results.distinct("config.seed"))
-    facts = [
-        (f"{len(results.done):,}", f"of {count(len(results.plan.runs), 'run')}"),
-        (f"{seeds:,}", "seed" if seeds == 1 else "seeds"),
-        (f"{seconds / 3600:.2f}", "hours in all"),
-    ]
-    for name, contenders in reversed(results.contenders.items()):
-        what = f"best test accuracy on {name}" if len(results.contenders) > 1 else "best test accuracy"
-        facts.insert(0, (percent(contenders[0].metrics["accuracy"].mean), what))
-    return facts
+SECTIONS = (problems, overview, cost, claims, studies, failures, baseline, speed, provenance)

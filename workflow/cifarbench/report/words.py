@@ -12,6 +12,11 @@ def number(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def amount(value: float) -> str:
+    """Write a number with a decimal where it matters."""
+    return number(value, 0 if value >= 100 else 1)
+
+
 def spread(seeds: Seeds | None, metric: str) -> str:
     """Write mean ± half the 95 % interval, in the metric's unit; the mean alone for a single value."""
     if seeds is None:

@@ -1,0 +1,89 @@
+"""Tables beside the page, each as CSV, Parquet, Markdown and LaTeX: in percent, points and seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..collect import write_table
+from ..files import write_text
+from .results import METRICS, Configuration, Results
+
+
+def all_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """Return the tables that have rows, by name."""
+    tables = {
+        "configurations": pd.DataFrame([_configuration(c) for c in results.ranked]),
+        "differences": pd.DataFrame(_differences(results)),
+        "claims": pd.DataFrame(_claims(results)),
+    }
+    return {name: table for name, table in tables.items() if not table.empty}
+
+
+def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Write each table in every form."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.parquet")
+        text = table.map(_readable)
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / f"{name}.md", text.to_markdown(index=False, disable_numparse=True) + "\n")
+        write_text(folder / f"{name}.tex", text.to_latex(index=False, escape=True))
+
+
+def _readable(value: Any) -> str:
+    return (
+        ""
+        if pd.isna(value)
+        else f"{value:.4g}"
+        if isinstance(value, float)
+        else str(value).replace("|", r"\|")
+    )
+
+
+def _configuration(c: Configuration) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "configuration": c.label,
+        "id": c.key,
+        "data set": c.first("data.name"),
+        "model": c.first("config.model"),
+        "seeds": len(c.completed),
+    }
+    for name, kind in METRICS.items():
+        title = f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower()
+        seeds = c.metrics.get(name)
+        row[title] = None if seeds is None else kind.factor * seeds.mean
+        row[f"± {title}"] = None if seeds is None or seeds.half is None else kind.factor * seeds.half
+    return row | {"parameters": c.first("model.parameters"), "flops": c.first("model.flops")}
+
+
+def _differences(results: Results) -> list[dict[str, Any]]:
+    return [
+        {
+            "study": measured.study.name,
+            "best": measured.best.label,
+            "other": rival.configuration.label,
+            "seeds": rival.difference.n,
+            "difference (points)": 100 * rival.difference.mean,
+            "low": None if rival.difference.low is None else 100 * rival.difference.low,
+            "high": None if rival.difference.high is None else 100 * rival.difference.high,
+            "p (adjusted)": rival.p,
+            "told apart": "yes" if rival.distinguishable else "no",
+        }
+        for measured in results.studies
+        for rival in measured.rivals
+        if rival.difference is not None
+    ]
+
+
+def _claims(results: Results) -> list[dict[str, Any]]:
+    return [
+        {
+            "claim": judged.claim.says,
+            "source": judged.claim.source,
+            "verdict": judged.outcome,
+            "seeds": judged.seeds,
+            "reason": judged.reason,
+        }
+        for judged in results.verdicts
+    ]
