@@ -143,6 +143,12 @@ def test_every_colour_of_a_curve_is_one_of_the_page(tmp_path: Path) -> None:
     assert not re.findall(r"(?:stroke|fill): #(?!ffffff)", drawings)
 
 
+def test_labels_in_figures_are_whole(tmp_path: Path) -> None:
+    page = page_of(*synthetic(), tmp_path)
+    for rate in ("0.001", "0.002", "0.004", "0.008"):
+        assert len(re.findall(rf"<text[^>]*>learning rate {rate}</text>", page)) == 3
+
+
 def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     evil = "<script>alert('$x_1$')</script>"
     plan, table = synthetic(classes=[evil, *"bcdefghij"], title=evil, question=evil)

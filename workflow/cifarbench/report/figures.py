@@ -62,9 +62,14 @@ class Drawing(NamedTuple):
             svg = svg.replace(colour.lower(), f"var(--curve-{number})")
         svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
         svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|font-family: [^;]*; ", "", svg, flags=re.DOTALL)
-        svg = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", re.sub(r"\s*\n\s*", " ", svg))
+        svg = re.sub(r"\s*\n\s*", " ", svg)
+        svg = re.sub("<[^>]*>", lambda tag: re.sub(r"\d+\.\d{3,}", _rounded, tag[0]), svg)  # labels stay
         svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{html.escape(self.alt)}" ', svg)
         return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}"
 
 
 @dataclass
