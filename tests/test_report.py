@@ -189,6 +189,18 @@ def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_
     assert "1 run not begun yet" in text
 
 
+def test_a_loss_that_overflowed_everywhere_has_no_figure(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table["final.test.loss"] = None
+    for epochs in table["epochs"]:
+        for epoch in epochs:
+            epoch["validation_loss"] = None
+    page = page_of(plan, table, tmp_path)
+    assert not (tmp_path / "figures/rates-loss.svg").exists()
+    assert (tmp_path / "figures/rates-accuracy.svg").exists()
+    assert rows_of(page, "rates")["rows"]["validation_loss"] == []
+
+
 def test_one_run_alone_has_no_spread(tmp_path: Path) -> None:
     plan, table = synthetic(configurations=1, seeds=1)
     text = Text(page_of(plan, table, tmp_path)).text

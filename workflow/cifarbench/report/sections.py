@@ -122,7 +122,9 @@ def studies(results: Results) -> Iterator[Section]:
             best = {c.key for c in best_first(shown)[:SHOWN]}
             shown = [c for c in shown if c.key in best]
         effects = [
-            figures.effect(f"{name}-{metric}", shown, metric, _in_order(shown, metric)) for metric in METRICS
+            figures.effect(f"{name}-{metric}", shown, metric, _in_order(shown, metric))
+            for metric in METRICS
+            if any(metric in c.metrics for c in shown)  # a loss may have overflowed everywhere
         ]
         part = held_out_part(shown)
         fields = [f"{part}_accuracy", f"{part}_loss", "running_train_accuracy", "running_train_loss"]
