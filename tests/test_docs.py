@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 
 from cifarbench import __version__
 from cifarbench.cli import VERBS, main, parser
-from cifarbench.environment import PACKAGE, TRAINING_SOURCES
 from cifarbench.knobs import TrainConfig
+from cifarbench.sources import PACKAGE, TRAINING_SOURCES
 from conftest import REPOSITORY
 
 

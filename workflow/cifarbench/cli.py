@@ -154,10 +154,12 @@ def train(args: argparse.Namespace) -> None:
     config = config_of(knobs, args.model_file)
     if take_packed(config, args.model_file, args.data, args.output):
         return
+    from .heartbeat import heartbeat
     from .lease import lease
     from .train import train
 
-    with stopping_softly(args.verb), nullcontext() if config.device == "cpu" else lease():
+    one_device = nullcontext() if config.device == "cpu" else lease()
+    with stopping_softly(args.verb), heartbeat(args.output), one_device:
         train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
 
 

@@ -1,6 +1,5 @@
 """Facts about the machine and the code, for the record."""
 
-import hashlib
 import platform
 import subprocess
 from functools import cache
@@ -11,23 +10,9 @@ import torch
 
 from . import __version__
 from .files import sha256_of
+from .machine import processor
 from .record import Code, Environment
-
-PACKAGE = Path(__file__).parent
-# The sources that decide what a training produces, beside the model's own file.
-TRAINING_SOURCES = (
-    "augment.py",
-    "checkpoint.py",
-    "knobs.py",
-    "data.py",
-    "engine.py",
-    "evaluate.py",
-    "models/__init__.py",
-    "optimisation.py",
-    "splits.py",
-    "train.py",
-    "trial.py",
-)
+from .sources import PACKAGE, training_source_hash
 
 
 def describe_environment(device: torch.device) -> Environment:
@@ -54,14 +39,6 @@ def describe_code(model_file: Path) -> Code:
     )
 
 
-def training_source_hash() -> str:
-    """Hash the names and contents of the sources that decide training, but for the model's own file."""
-    digest = hashlib.sha256()
-    for name in TRAINING_SOURCES:
-        digest.update(name.encode() + b"\0" + (PACKAGE / name).read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
 @cache
 def _git_state() -> tuple[str | None, bool | None]:
     """Return (commit, whether files of the package differ from it); None where there is no git."""
@@ -77,17 +54,7 @@ def _git_state() -> tuple[str | None, bool | None]:
 
 
 def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-
-
-def _processor() -> str:
-    """Return the processor's name, which Linux tells only in /proc/cpuinfo."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def _nvidia_driver() -> str | None:

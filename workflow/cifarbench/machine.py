@@ -1,7 +1,9 @@
 """This machine, as Snakemake must know it before any job starts; without torch."""
 
 import os
+import platform
 import sys
+from functools import cache
 from pathlib import Path
 
 # Collects and renders whatever is done, for a look at a sweep that is half-way or has failed.
@@ -24,3 +26,33 @@ def prefer_this_python() -> None:
 
 def has_nvidia_gpu() -> bool:
     return Path("/dev/nvidia0").exists()
+
+
+@cache
+def processor() -> str:
+    """Return the processor's name, which Linux tells only in /proc/cpuinfo."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def device_name_for(device: str) -> str:
+    """Return the name of what a run that asks for `device` would be trained on here, as records give it."""
+    gpus = [] if device == "cpu" else gpu_names()
+    return gpus[0] if gpus else processor()
+
+
+@cache
+def gpu_names() -> list[str]:
+    """Return the names of this machine's NVIDIA GPUs; none without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+    return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]

@@ -1,10 +1,11 @@
 """How much of a plan is done, and how long the rest may take, from the records so far."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from .machine import device_name_for
 from .plan import Plan, Run
 from .record import METRICS, Record, read_record
 
@@ -14,41 +15,54 @@ class Outlook(NamedTuple):
 
     done: int
     expected_seconds: dict[str, float]
-    """By run id, of each waiting run whose model has a record."""
+    """By run id, of each waiting run whose model and data set have a record."""
     unknown: list[Run]
 
 
 def outlook(plan: Plan, runs_folder: Path) -> Outlook:
-    """Read the records of the plan's runs and expect each other run to be as fast as its model's records."""
-    records = {
-        run.id: read_record(path) for run in plan.runs if (path := runs_folder / run.id / METRICS).exists()
-    }
-    waiting = [run for run in plan.runs if run.id not in records]
-    rates = _median_by_model(records, lambda record: record.images_per_second)
-    extras = _median_by_model(
-        records, lambda record: (record.seconds.total - record.seconds.train) / len(record.epochs)
+    """Read the records of the plan's runs and expect each other run to be as fast as they say."""
+    return expect(
+        plan,
+        {run.id: read_record(path) for run in plan.runs if (path := runs_folder / run.id / METRICS).exists()},
     )
-    images = {
-        record.data.name: record.data.train_images + record.data.validation_images
-        for record in records.values()
-    }
-    known = [run for run in waiting if run.config.model in rates and run.config.dataset in images]
-    expected = {
-        run.id: run.config.epochs
-        * (
-            (images[run.config.dataset] - run.config.validation_images) / rates[run.config.model]
-            + extras[run.config.model]
-        )
-        for run in known
-    }
+
+
+def expect(plan: Plan, records: Mapping[str, Record]) -> Outlook:
+    """Expect each run without a record to be as fast as the records that are most like it.
+
+    That is those of its configuration on this machine's hardware, else of its model there, else of its model.
+    """
+    pace, images = paces(records.values()), {}
+    for record in records.values():
+        images[record.data.name] = record.data.train_images + record.data.validation_images
+    waiting = [run for run in plan.runs if run.id not in records]
+    expected: dict[str, float] = {}
+    for run in waiting:
+        here = device_name_for(run.config.device)
+        likeness = [(run.configuration, here), (run.config.model, here), (run.config.model, "")]
+        like = next((key for key in likeness if key in pace), None)
+        if like and run.config.dataset in images:
+            train_images = images[run.config.dataset] - run.config.validation_images
+            images_per_second, extra_seconds = pace[like]
+            expected[run.id] = run.config.epochs * (train_images / images_per_second + extra_seconds)
     return Outlook(len(records), expected, [run for run in waiting if run.id not in expected])
 
 
-def _median_by_model(records: dict[str, Record], figure: Callable[[Record], float]) -> dict[str, float]:
-    values: dict[str, list[float]] = {}
-    for record in records.values():
-        values.setdefault(record.config.model, []).append(figure(record))
-    return {model: statistics.median(found) for model, found in values.items()}
+def paces(records: Iterable[Record]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return median images per second, and seconds beside training per epoch.
+
+    By configuration and device, by model and device, and by model alone (with "").
+    """
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for record in records:
+        beside = (record.seconds.total - record.seconds.train) / len(record.epochs)
+        here, model = record.environment.device_name, record.config.model
+        for key in ((record.configuration, here), (model, here), (model, "")):
+            found.setdefault(key, []).append((record.images_per_second, beside))
+    return {
+        key: (statistics.median(rate for rate, _ in pairs), statistics.median(extra for _, extra in pairs))
+        for key, pairs in found.items()
+    }
 
 
 def in_words(plan: Plan, ahead: Outlook) -> str:

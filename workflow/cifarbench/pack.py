@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .files import sha256_of
+from .heartbeat import heartbeat
 from .knobs import TrainConfig
 from .manifest import MANIFEST
 from .plan import Run, run_id
@@ -62,7 +63,7 @@ def train_pack(
             continue
         log.info("%s", run_id(config))
         try:
-            with also_logging_to(output / PACKED / LOG):
+            with heartbeat(output), also_logging_to(output / PACKED / LOG):
                 train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds)
         except Interrupted:
             raise
