@@ -1,5 +1,6 @@
 """The docs say what is there: verbs, targets, knobs; and the environments have the same versions."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -99,3 +100,13 @@ def test_the_lock_satisfies_the_project_and_names_no_address() -> None:
 
 def test_the_sources_that_decide_training_are_there() -> None:
     assert all((PACKAGE / name).is_file() for name in TRAINING_SOURCES)
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    for call in (["schema"], ["--help"], ["plan", str(REPOSITORY / "examples/demo.yaml")]):
+        command = [sys.executable, "-m", "cifarbench", *call]
+        done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.stderr == "", call
+    os.close(write_end)

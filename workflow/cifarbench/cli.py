@@ -9,10 +9,11 @@ VERBS. torch is imported only by the verbs that need it, so that --help and the 
 import argparse
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -22,7 +23,7 @@ from .errors import UserError, suggest
 from .knob_flags import add_knobs, chosen_knobs, config_of
 from .outlook import in_words, outlook
 from .pack import Job
-from .plan import make_plan, read_plan, summary, write_plan
+from .plan import Plan, make_plan, read_plan, summary, write_plan
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
 
@@ -42,6 +43,17 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
+    try:
+        try:
+            return run_verb(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has enough; Python must not find that out again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def run_verb(argv: list[str] | None) -> int:
     args, unknown = parser().parse_known_args(argv)
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     try:
@@ -87,9 +99,14 @@ def plan_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", type=Path, help="where to write the plan, as JSON")
 
 
+def plan_of(config: Path) -> Plan:
+    """Read a config and expand it; `-` is standard input."""
+    parsed = parse(read(config), "config" if str(config) == "-" else str(config))
+    return make_plan(locate(parsed, [Path(), config.parent]))
+
+
 def plan(args: argparse.Namespace) -> None:
-    config = parse(read(args.config), "config" if str(args.config) == "-" else str(args.config))
-    planned = make_plan(locate(config, [Path(), args.config.parent]))
+    planned = plan_of(args.config)
     print(summary(planned))
     print(in_words(planned, outlook(planned, args.runs)))
     if args.output:
@@ -218,6 +235,44 @@ def collect(args: argparse.Namespace) -> None:
     from .collect import collect
 
     collect(read_plan(args.plan), args.runs, args.output)
+
+
+def status_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "plan",
+        type=Path,
+        nargs="?",
+        default=Path("results/plan.json"),
+        help="file that `plan` wrote, or a config (default: results/plan.json)",
+    )
+    verb.add_argument(
+        "--runs",
+        type=Path,
+        help="folder with one folder a run (default: `runs` beside plan.json, for a config results/runs)",
+    )
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--watch", action="store_true", help="on a terminal, go on until all is done")
+    how.add_argument("--json", action="store_true", help="everything about every run, for scripts")
+
+
+def status(args: argparse.Namespace) -> None:
+    from .status import Known, retry_command, sweep_status
+    from .status_view import as_json, console_here, show, watch
+
+    is_plan, known, console = args.plan.suffix == ".json", Known(), console_here()
+    planned = read_plan(args.plan) if is_plan else plan_of(args.plan)
+    runs = args.runs or (args.plan.parent / "runs" if is_plan else Path("results/runs"))
+    if args.watch and not console.is_terminal:
+        raise UserError("--watch needs a terminal; leave it out, or take --json")
+    if args.watch:
+        with suppress(KeyboardInterrupt):
+            watch(lambda: sweep_status(planned, runs, known), console)
+    now = sweep_status(planned, runs, known)
+    retry = retry_command(now, runs, None if is_plan else args.plan)
+    if args.json:
+        print(json.dumps(as_json(now, retry), indent=1))
+    else:
+        show(now, retry, console)
 
 
 def report_arguments(verb: argparse.ArgumentParser) -> None:
@@ -390,6 +445,12 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         pictures,
         "Pick the test images that say most of where models fail",
         "results/plan.json results/runs.parquet --output results/pictures.parquet",
+    ),
+    "status": (
+        status_arguments,
+        status,
+        "Say how a sweep stands: what is done, running, waiting or failed, and why",
+        "results/plan.json --watch",
     ),
     "report": (
         report_arguments,

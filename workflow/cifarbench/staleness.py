@@ -4,7 +4,13 @@ Nothing is trained again for that alone, so that no comment costs GPU hours; but
 are not to be compared with those of the others without a second thought.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
+
+from .record import Record
+from .sources import training_source_hash
 
 # What is compared with the newest run: its column, the runs that share it (None: all), and its name.
 SHARED = (
@@ -39,3 +45,27 @@ def stale_runs(table: pd.DataFrame) -> dict[str, str]:
 def _short(value: str) -> str:
     """Cut a hash to what tells it from others; a version stays whole."""
     return value[:8] if len(value) == 64 else value
+
+
+def origins(records: Iterable[Record]) -> pd.DataFrame:
+    """Return the columns that `stale_runs` reads, where no table has been collected."""
+    columns: Any = {
+        "run": True,
+        "finished": True,
+        "config": {"model"},
+        "data": {"name", "images_sha256"},
+        "code": {"source_sha256", "model_sha256"},
+        "environment": {"versions": {"torch"}},
+    }
+    return pd.json_normalize([record.model_dump(include=columns) for record in records])
+
+
+def stale_now(records: Iterable[Record]) -> dict[str, str]:
+    """Return the stale runs as `stale_runs` does, and those trained by other sources than are here now."""
+    records, here = list(records), training_source_hash()
+    now = {
+        record.run: f"training sources {_short(record.code.source_sha256)}, here now {_short(here)}"
+        for record in records
+        if record.code.source_sha256 != here
+    }
+    return now | stale_runs(origins(records))
