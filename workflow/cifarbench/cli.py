@@ -96,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
 def plan_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("config", type=Path, help="YAML file, or - for standard input")
     verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
+    verb.add_argument("--why", action="store_true", help="why each run that would be trained would be")
     verb.add_argument("--output", type=Path, help="where to write the plan, as JSON")
 
 
@@ -106,9 +107,15 @@ def plan_of(config: Path) -> Plan:
 
 
 def plan(args: argparse.Namespace) -> None:
+    if args.why and str(args.config) == "-":
+        raise UserError("--why needs a config in a file, because Snakemake reads it too")
     planned = plan_of(args.config)
     print(summary(planned))
     print(in_words(planned, outlook(planned, args.runs)))
+    if args.why:
+        from .why import why
+
+        print(why(planned, args.config, args.runs))
     if args.output:
         write_plan(planned, args.output)
 

@@ -38,11 +38,11 @@ def stale_runs(table: pd.DataFrame) -> dict[str, str]:
         for run, found, last in zip(
             done["run"][differs], done[column][differs], newest[differs], strict=True
         ):
-            reasons.setdefault(run, []).append(f"{name} {_short(found)}, the newest run {_short(last)}")
+            reasons.setdefault(run, []).append(f"{name} {short(found)}, the newest run {short(last)}")
     return {run: "; ".join(reasons[run]) for run in table["run"] if run in reasons}
 
 
-def _short(value: str) -> str:
+def short(value: str) -> str:
     """Cut a hash to what tells it from others; a version stays whole."""
     return value[:8] if len(value) == 64 else value
 
@@ -64,7 +64,7 @@ def stale_now(records: Iterable[Record]) -> dict[str, str]:
     """Return the stale runs as `stale_runs` does, and those trained by other sources than are here now."""
     records, here = list(records), training_source_hash()
     now = {
-        record.run: f"training sources {_short(record.code.source_sha256)}, here now {_short(here)}"
+        record.run: f"training sources {short(record.code.source_sha256)}, here now {short(here)}"
         for record in records
         if record.code.source_sha256 != here
     }
