@@ -282,6 +282,21 @@ def status(args: argparse.Namespace) -> None:
         show(now, retry, console)
 
 
+def doctor_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "config", type=Path, nargs="?", default=Path("config.yaml"), help="YAML file (default: config.yaml)"
+    )
+
+
+def doctor(args: argparse.Namespace) -> None:
+    from .doctor import examine, in_lines
+
+    findings = examine(plan_of(args.config))
+    print(in_lines(findings))
+    if not all(found.good for _, found in findings):
+        sys.exit(1)
+
+
 def report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("plan", type=Path, help="file that `plan` wrote")
     verb.add_argument("table", type=Path, help="file that `collect` wrote")
@@ -458,6 +473,12 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         status,
         "Say how a sweep stands: what is done, running, waiting or failed, and why",
         "results/plan.json --watch",
+    ),
+    "doctor": (
+        doctor_arguments,
+        doctor,
+        "Check whether this machine is ready for a config, and say what to do",
+        "config.yaml",
     ),
     "report": (
         report_arguments,
