@@ -25,9 +25,10 @@ check: $(READY) ## style, workflow lint and types
 	snakemake --lint
 	mypy
 
-bench: $(READY) ## our training beside a naive one, the workflow beside its trainings, large reports; about 30 minutes on 2 cores
+bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale; about 40 minutes on 2 cores
 	cifarbench bench --output results/bench.json
 	cifarbench bench-workflow --output results/bench-workflow.json
+	cifarbench bench-scale --output results/bench-scale.json
 	python tests/bench_report.py --output results/bench-report.json
 
 format: $(READY) ## rewrite the sources as `check` wants them

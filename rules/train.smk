@@ -39,8 +39,9 @@ rule train:
     input:
         manifest=manifest_of,
         images=ancient(images_of),
-        model_file=own_model,
-        pack=ancient(pack_of),
+        # Called for every run, so only where there can be an answer.
+        model_file=own_model if CONFIG.models else [],
+        pack=ancient(pack_of) if PACKS else [],
     output:
         record="results/runs/{run}/metrics.json",
         weights="results/runs/{run}/weights.safetensors",

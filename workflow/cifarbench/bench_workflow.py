@@ -64,8 +64,8 @@ def one_round(folder: Path) -> dict[str, float]:
     }
 
 
-def one_job(folder: Path, data: Path) -> tuple[float, dict[str, Any]]:
-    """Train one epoch by hand; return the seconds of the whole process and the record."""
+def one_job(folder: Path, data: Path, epochs: int = 1) -> tuple[float, dict[str, Any]]:
+    """Train one run by hand; return the seconds of the whole process and the record."""
     flags = [
         part
         for name, value in KNOBS.items()
@@ -82,7 +82,7 @@ def one_job(folder: Path, data: Path) -> tuple[float, dict[str, Any]]:
         "--output",
         str(folder / "job"),
         "--epochs",
-        "1",
+        str(epochs),
     ]
     seconds = timed([*call, *flags])
     return seconds, json.loads((folder / "job" / "metrics.json").read_text())

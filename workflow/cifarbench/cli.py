@@ -403,7 +403,7 @@ def bench(args: argparse.Namespace) -> None:
     bench(args.models, args.rounds, args.seconds, args.threads, args.output)
 
 
-def bench_workflow_arguments(verb: argparse.ArgumentParser) -> None:
+def rounds_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--rounds", type=at_least_one, default=3, help="times that all is measured (default: 3)"
     )
@@ -414,6 +414,12 @@ def bench_workflow(args: argparse.Namespace) -> None:
     from .bench_workflow import bench_workflow
 
     bench_workflow(args.rounds, args.output)
+
+
+def bench_scale(args: argparse.Namespace) -> None:
+    from .bench_scale import bench_scale
+
+    bench_scale(args.rounds, args.output)
 
 
 def schema(_args: argparse.Namespace) -> None:
@@ -506,10 +512,16 @@ VERBS: dict[str, tuple[Arguments, Handler, str, str]] = {
         "--models lenet5 --output results/bench.json",
     ),
     "bench-workflow": (
-        bench_workflow_arguments,
+        rounds_arguments,
         bench_workflow,
         "Time the workflow beside the trainings it runs",
         "--rounds 1 --output results/bench-workflow.json",
+    ),
+    "bench-scale": (
+        rounds_arguments,
+        bench_scale,
+        "Time the plan, the table and the status of up to 10,000 runs",
+        "--rounds 1 --output results/bench-scale.json",
     ),
     "schema": (no_arguments, schema, "Print the JSON schema of configs", "> workflow/config.schema.json"),
 }

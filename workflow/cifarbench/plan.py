@@ -164,7 +164,8 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
     train = capped(canonical(train, model_knobs(path)), config.max_epochs)
-    return Run(id=run_id(train), configuration=configuration_id(train), config=train)
+    configuration = configuration_id(train)
+    return Run(id=_with_seed(configuration, train), configuration=configuration, config=train)
 
 
 def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
@@ -184,7 +185,11 @@ def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
 
 
 def run_id(config: TrainConfig) -> str:
-    return f"{configuration_id(config)}-s{config.seed}"
+    return _with_seed(configuration_id(config), config)
+
+
+def _with_seed(configuration: str, config: TrainConfig) -> str:
+    return f"{configuration}-s{config.seed}"
 
 
 def configuration_id(config: TrainConfig) -> str:
@@ -208,11 +213,11 @@ def format_value(value: Any) -> str:
 
 
 def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
-    configs = {run.configuration: knobs_in_force(config, run.config) for run, _ in labelled}
+    configs = {run.configuration: run.config for run, _ in labelled}
     varied = [
         name
         for name in TrainConfig.model_fields
-        if name != "seed" and len({run.config.model_dump()[name] for run, _ in labelled}) > 1
+        if name != "seed" and len({getattr(train, name) for train in configs.values()}) > 1
     ]
     given = {run.configuration: label for run, label in labelled}
     return PlannedStudy(
@@ -220,7 +225,10 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
         title=study.title,
         question=study.question,
         varied=varied,
-        labels={key: given[key] or _what_varies(knobs, varied) for key, knobs in configs.items()},
+        labels={
+            key: given[key] or _what_varies(knobs_in_force(config, train), varied)
+            for key, train in configs.items()
+        },
         runs=[run.id for run, _ in labelled],
     )
 
