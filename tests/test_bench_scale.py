@@ -39,7 +39,7 @@ def test_a_command_costs_its_time_and_peak_memory() -> None:
 
 def test_copies_of_a_record_are_whole_results(tmp_path: Path) -> None:
     plan, _ = synthetic(configurations=2, seeds=2)
-    data = {name: np.zeros(TEST_IMAGES, np.int16) for name in ("label", "predicted")}
+    data = {name: np.zeros(TEST_IMAGES, np.float32) for name in ("label", "predicted", "probability")}
     save_file(data, tmp_path / "predictions.safetensors")
     write_records(plan, record(plan, 0), tmp_path / "predictions.safetensors", tmp_path / "runs")
     assert outlook(plan, tmp_path / "runs").done == 4

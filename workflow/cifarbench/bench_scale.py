@@ -50,8 +50,12 @@ rule collect:
     input: "results/plan.json", expand("results/runs/{{run}}/metrics.json", run=range({runs}))
     output: "results/runs.parquet"
     shell: "true"
-rule report:
+rule pictures:
     input: "results/plan.json", "results/runs.parquet"
+    output: "results/pictures.parquet"
+    shell: "true"
+rule report:
+    input: "results/plan.json", "results/runs.parquet", "results/pictures.parquet"
     output: "reports/index.html"
     shell: "true"
 """
