@@ -19,8 +19,13 @@ import cifarbench.machine
 import cifarbench.model_files
 import cifarbench.pack
 import cifarbench.plan
+import cifarbench.resources
 
 cifarbench.machine.prefer_this_python()
+
+# The shell of a job waits for its command when it is told to stop. It would die at once, the job would pass for
+# over, and the batch system would kill the training that is still saving itself.
+shell.prefix("trap : TERM; ")
 
 try:
     # A relative path in a config is looked for in the working directory, then beside the config.
@@ -141,5 +146,22 @@ def bench_figures(_wildcards):
 
 
 def gpus(wildcards):
-    """One GPU for each run, unless it asks for the CPU or this machine has no NVIDIA device."""
-    return int(run_config(wildcards).device != "cpu" and cifarbench.machine.has_nvidia_gpu())
+    """One GPU for each run, unless it asks for the CPU, or is trained here and there is no NVIDIA device.
+
+    What the machines of a cluster have, this one cannot tell.
+    """
+    found = workflow.non_local_exec_or_dryrun or cifarbench.machine.has_nvidia_gpu()
+    return int(run_config(wildcards).device != "cpu" and found)
+
+
+def train_minutes(wildcards, input, attempt):
+    return cifarbench.resources.minutes([run_config(wildcards)], input.manifest, attempt)
+
+
+def pack_minutes(wildcards, input, attempt):
+    configs = [run_config(run) for run in pack_members(wildcards)]
+    return cifarbench.resources.minutes(configs, input.manifest, attempt)
+
+
+def megabytes(_wildcards, input, attempt):
+    return cifarbench.resources.megabytes(input.images, attempt)

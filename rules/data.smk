@@ -5,6 +5,12 @@ OUTPUTS: data/<dataset>/images.safetensors, data/<dataset>/manifest.json
 """
 
 
+# The machines that train have often no way to the net.
+localrules:
+    download,
+    normalise,
+
+
 rule download:
     """Download the archive of a data set and verify its checksum."""
     output:

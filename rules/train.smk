@@ -21,6 +21,9 @@ if PACKS:
         threads: 1
         resources:
             gpu=lambda wildcards: gpus(first_of(wildcards)),
+            runtime=pack_minutes,
+            mem_mb=megabytes,
+            checkpoint_minutes=5,
         params:
             runs=pack_flags,
             data=subpath(input.manifest, parent=True),
@@ -30,6 +33,7 @@ if PACKS:
                 --data {params.data} \
                 --output results/runs \
                 --threads {threads} \
+                --checkpoint-minutes {resources.checkpoint_minutes} \
                 2>{log:q}
             """
 
@@ -53,6 +57,9 @@ rule train:
     threads: 1
     resources:
         gpu=gpus,
+        runtime=train_minutes,
+        mem_mb=megabytes,
+        checkpoint_minutes=5,
     params:
         knobs=train_flags,
         data=subpath(input.manifest, parent=True),
@@ -64,5 +71,6 @@ rule train:
             --data {params.data} \
             --output {params.folder} \
             --threads {threads} \
+            --checkpoint-minutes {resources.checkpoint_minutes} \
             2>{log:q}
         """
