@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,11 +19,12 @@ SMALL = {"dataset": "digits", "validation_images": 200, "epochs": 1, "batch_size
 
 def needs(program: str) -> str:
     """Return the program's path; skip without it, but fail where CI should have installed it."""
-    found = shutil.which(program)
-    if found is None:
-        reason = f"{program} is not installed"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    return found
+    return shutil.which(program) or lacking(f"{program} is not installed")
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip a test that this machine cannot run; fail where CI should have made it able to."""
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

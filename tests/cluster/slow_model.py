@@ -1,0 +1,34 @@
+"""A small model that takes its time while a file `slow` lies beside it, and marks the GPU it was given."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from torch import Tensor, nn
+
+HERE = Path(__file__).parent
+
+
+class Slow(nn.Sequential):
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training and (HERE / "slow").exists():
+            time.sleep(0.4)
+        return super().forward(images)
+
+
+def build(classes: int) -> nn.Module:
+    model = Slow(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(3 * 8 * 8, classes))
+    if "SLURM_JOB_ID" in os.environ:
+        model.gpu = hold(HERE / f"{os.environ['SLURMD_NODENAME']}-{os.environ['CUDA_VISIBLE_DEVICES']}")
+    return model
+
+
+def hold(path: Path) -> object:
+    """Lock a file until this process ends; leave another one beside it if a second process has it."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        path.with_name(f"{path.name}-twice").touch()
+    return file
