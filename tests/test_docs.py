@@ -65,10 +65,10 @@ def test_help_needs_no_torch() -> None:
 
 def test_the_documents_name_only_targets_and_files_that_are_there() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    for document in ("README.md", "CONTRIBUTING.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "profiles/README.md"):
         assert set(re.findall(r"(?:^|`)make ([a-z]+)", read(document), re.MULTILINE)) <= targets, document
         for path in re.findall(r"\]\(([^)#:]+)\)", read(document)):
-            assert (REPOSITORY / path).exists(), f"{document}: {path}"
+            assert ((REPOSITORY / document).parent / path).exists(), f"{document}: {path}"
     assert {"demo", "test", "check"} <= targets
 
 
