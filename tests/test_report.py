@@ -116,12 +116,13 @@ def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
     plan, table = synthetic()
     (tmp_path / "plan.json").write_text(plan.model_dump_json())
     table.to_parquet(tmp_path / "runs.parquet")
-    made = []
     for name, zone, language, seed in (("a", "UTC", "C", "1"), ("b", "Asia/Tokyo", "C.UTF-8", "2")):
         environment = {**os.environ, "TZ": zone, "LC_ALL": language, "PYTHONHASHSEED": seed}
         call = ["report", "plan.json", "runs.parquet", "--output", name]
         command = [sys.executable, "-m", "cifarbench", *call]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    made = []
+    for name in "ab":
         files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
         made.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files})
     kinds = {Path(name).suffix.removeprefix(".") for name in made[0]}

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from . import __version__
 from .config import DatasetFormat, json_schema, locate, parse, read
@@ -24,6 +25,9 @@ from .knob_flags import add_knobs, chosen_knobs, config_of
 from .outlook import in_words, outlook
 from .pack import Job
 from .plan import Plan, make_plan, read_plan, summary, write_plan
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
 
@@ -299,7 +303,14 @@ def doctor(args: argparse.Namespace) -> None:
 
 def report_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("plan", type=Path, help="file that `plan` wrote")
-    verb.add_argument("table", type=Path, help="file that `collect` wrote")
+    verb.add_argument(
+        "table",
+        type=Path,
+        nargs="?",
+        help="file that `collect` wrote (default: collect what is done, and pick the pictures)",
+    )
+    verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
+    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
     verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
     verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
     verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
@@ -311,11 +322,28 @@ def report(args: argparse.Namespace) -> None:
     from .collect import read_table
     from .report import render
 
+    plan = read_plan(args.plan)
+    if args.table is None:
+        table, pictures = done_so_far(plan, args.runs, args.data)
+    else:
+        table = read_table(args.table)
+        there = args.pictures and args.pictures.exists()
+        pictures = read_table(args.pictures, "cifarbench pictures") if there else None
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     baseline = read_table(args.baseline) if args.baseline else None
-    there = args.pictures and args.pictures.exists()
-    pictures = read_table(args.pictures, "cifarbench pictures") if there else None
-    render(read_plan(args.plan), read_table(args.table), args.output, speed, baseline, pictures)
+    render(plan, table, args.output, speed, baseline, pictures)
+
+
+def done_so_far(plan: Plan, runs: Path, data: Path) -> tuple["DataFrame", "DataFrame"]:
+    """Collect the runs that are done, and pick their pictures, as if both had been written and read."""
+    from .collect import collect, read_table
+    from .pictures import pictures
+
+    with TemporaryDirectory() as folder:
+        table, picked = Path(folder, "runs.parquet"), Path(folder, "pictures.parquet")
+        collect(plan, runs, table)
+        pictures(plan, read_table(table), runs, data, picked)
+        return read_table(table), read_table(picked)
 
 
 def pictures_arguments(verb: argparse.ArgumentParser) -> None:

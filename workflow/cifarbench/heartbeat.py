@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .files import write_text
@@ -44,6 +44,8 @@ def heartbeat(folder: Path) -> Iterator[None]:
         done.set()
         thread.join()
         path.unlink(missing_ok=True)
+        with suppress(OSError):  # which it is not, unless nothing came of the run
+            folder.rmdir()
 
 
 def alive_on(folder: Path) -> str | None:

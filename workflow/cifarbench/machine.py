@@ -6,14 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# Collects and renders whatever is done, for a look at a sweep that is half-way or has failed.
-PARTIAL_REPORT = (
-    "python -m cifarbench collect results/plan.json --output results/partial.parquet"
-    " && python -m cifarbench pictures results/plan.json results/partial.parquet"
-    " --output results/partial-pictures.parquet"
-    " && python -m cifarbench report results/plan.json results/partial.parquet"
-    " --pictures results/partial-pictures.parquet --output reports"
-)
+# Renders whatever is done, for a look at a sweep that is half-way or has failed.
+PARTIAL_REPORT = "python -m cifarbench report results/plan.json --output reports"
 
 
 def prefer_this_python() -> None:
