@@ -74,6 +74,13 @@ def test_the_answer_is_that_of_the_table(tmp_path: Path) -> None:
     assert "mean and 95 % interval of 3 seeds" in text
 
 
+def test_how_many_images_runs_had_is_said_of_all_of_them(tmp_path: Path) -> None:
+    plan, table = synthetic()
+    table.loc[0, ["data.train_images", "data.validation_images"]] = [50000, 0]
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "cifar10 (45,000 or 50,000 training, 0 or 5,000 validation and " in text
+
+
 def test_every_configuration_and_seed_is_there(tmp_path: Path) -> None:
     plan, table = synthetic()
     text = Text(page_of(plan, table, tmp_path)).text

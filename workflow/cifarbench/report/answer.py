@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import pandas as pd
+
 from ..verdicts import TESTED, counts
 from .results import Configuration, Measured, Results, beside_best
 from .section import study_anchor
@@ -48,13 +50,17 @@ def _claims_in_a_sentence(results: Results) -> list[str]:
 def _compared(results: Results) -> str:
     completed = results.table[results.table["status"] == "completed"]
     runs = f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"
-    sets = completed.drop_duplicates("data.name")
     data = [
-        f"{row['data.name']} ({row['data.train_images']:,.0f} training, "
-        f"{row['data.validation_images']:,.0f} validation and {row['data.test_images']:,.0f} test images)"
-        for _, row in sets.iterrows()
+        f"{name} ({_sizes(rows, 'train')} training, {_sizes(rows, 'validation')} validation and "
+        f"{_sizes(rows, 'test')} test images)"
+        for name, rows in completed.groupby("data.name")
     ]
     return f"{runs} were trained and tested on {listed(data)}."
+
+
+def _sizes(rows: pd.DataFrame, part: str) -> str:
+    """Write how many images runs had, each number once."""
+    return " or ".join(f"{size:,.0f}" for size in sorted(rows[f"data.{part}_images"].unique()))
 
 
 def _best(dataset: str, best: Configuration, several: bool) -> str:
