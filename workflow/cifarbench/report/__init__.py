@@ -42,6 +42,8 @@ def render(
     `pictures` what `cifarbench pictures` wrote.
     """
     results = Results(plan, table, speed, baseline, pictures)
+    if results.ranked:
+        charts.library()  # takes as long as the figures
     made = [section for make in sections.SECTIONS for section in make(results)]
     tables = all_tables(results)
     write_plan(plan, output / PLAN)
@@ -80,7 +82,7 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
         tables=tables,
         version=__version__,
         charts=charts.specifications() if drawn else None,
-        scripts=[*([charts.library()] if drawn else []), own],
+        scripts=[*([charts.library().result()] if drawn else []), own],
     )
 
 
