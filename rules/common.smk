@@ -155,12 +155,14 @@ def gpus(wildcards):
 
 
 def train_minutes(wildcards, input, attempt):
-    return cifarbench.resources.minutes([run_config(wildcards)], input.manifest, attempt)
+    return cifarbench.resources.minutes(
+        [run_config(wildcards)], input.manifest, Path("results/runs"), attempt
+    )
 
 
 def pack_minutes(wildcards, input, attempt):
     configs = [run_config(run) for run in pack_members(wildcards)]
-    return cifarbench.resources.minutes(configs, input.manifest, attempt)
+    return cifarbench.resources.minutes(configs, input.manifest, Path("results/runs"), attempt)
 
 
 def megabytes(_wildcards, input, attempt):

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from cifarbench.knobs import TrainConfig
+from cifarbench.record import write_record
 from cifarbench.resources import megabytes, minutes
 from conftest import REPOSITORY
+from synthetic import record, synthetic
 
 PROFILES = REPOSITORY / "profiles"
 CLUSTERS = ("slurm", "slurm-gres", "cluster-generic")
@@ -24,11 +26,26 @@ def test_time_is_for_all_images_of_all_epochs_of_all_runs_and_grows(tmp_path: Pa
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps({"train_images": [20_000, 40_000]}))
     run = TrainConfig(epochs=20)  # 20 x 60,000 images, 1,000 a second: 20 minutes
-    assert minutes([run], str(manifest), attempt=1) == 10 + 20
-    assert minutes([run, run], str(manifest), attempt=1) == 10 + 40
-    assert minutes([run], str(manifest), attempt=3) == 3 * (10 + 20)
+    assert minutes([run], str(manifest), tmp_path, attempt=1) == 10 + 20
+    assert minutes([run, run], str(manifest), tmp_path, attempt=1) == 10 + 40
+    assert minutes([run], str(manifest), tmp_path, attempt=3) == 3 * (10 + 20)
     on_cpu = TrainConfig(epochs=20, device="cpu")
-    assert minutes([on_cpu], str(manifest), attempt=1) == 10 + 200
+    assert minutes([on_cpu], str(manifest), tmp_path, attempt=1) == 10 + 200
+
+
+def test_records_of_the_model_tell_how_long_a_run_takes(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"train_images": [60_000]}))
+    plan, _ = synthetic(configurations=2, seeds=1)
+    for position, rate in enumerate((100.0, 500.0)):
+        slow = record(plan, position).model_copy(update={"images_per_second": rate})
+        write_record(slow, tmp_path / "runs" / plan.runs[position].id)
+    (tmp_path / "runs/lenet5-broken-s0").mkdir()
+    (tmp_path / "runs/lenet5-broken-s0/metrics.json").write_text("{")
+    measured = TrainConfig(model="lenet5", epochs=2)  # 2 x 60,000 images, 50 a second to be safe
+    assert minutes([measured], str(manifest), tmp_path / "runs", attempt=1) == 10 + 40
+    other = TrainConfig(model="vgg16", epochs=2)
+    assert minutes([other], str(manifest), tmp_path / "runs", attempt=1) == 10 + 2
 
 
 def test_memory_is_for_the_process_and_its_data_and_grows(tmp_path: Path) -> None:
