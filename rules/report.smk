@@ -77,18 +77,22 @@ rule report:
         speed=bench_figures,
     output:
         page=report("reports/index.html", category="Page"),
+        plan="reports/plan.json",
+        table="reports/runs.parquet",
         figures=report(directory("reports/figures"), patterns=["{name}.svg"], category="Figures"),
         tables=report(directory("reports/tables"), patterns=["{name}.csv"], category="Tables"),
     log:
         "results/report.log",
     conda:
         "../envs/cifarbench.yaml"
+    params:
+        folder=subpath(output.page, parent=True),
     shell:
         r"""
         python -m cifarbench report {input.plan} {input.table} \
             --pictures {input.pictures} \
             --speed results/bench.json \
-            --output reports \
+            --output {params.folder} \
             2>{log}
         """
 

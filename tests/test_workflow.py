@@ -242,6 +242,16 @@ def test_more_validation_images_than_there_are_is_said_in_the_terminal(tmp_path:
     assert list(tmp_path.glob("results/runs/*/metrics.json")) == []
 
 
+def test_inputs_and_outputs_can_be_staged_to_a_local_disk(tmp_path: Path) -> None:
+    kept = ["persistence", "software-deployment", "sources", "source-cache"]
+    staged = ["--default-storage-provider", "fs", "--local-storage-prefix", str(tmp_path / "local")]
+    config = write_config(tmp_path, {"seed": [0, 1]})
+    output = run(tmp_path, "--dry-run", *staged, "--shared-fs-usage", *kept, "--configfile", config)
+    assert re.search(r"^train +2$", output, re.MULTILINE)
+    assert f"--data {tmp_path}/local/fs/data/digits" in output
+    assert f"--output {tmp_path}/local/fs/reports" in output
+
+
 def test_rules_have_a_line_of_help(tmp_path: Path) -> None:
     listing = run(tmp_path, "--list-rules")
     for rule in ("all", "download", "normalise", "train", "plan", "collect", "report"):
