@@ -11,8 +11,9 @@ import pytest
 
 from cifarbench.cli import main
 from cifarbench.knobs import TrainConfig
-from cifarbench.plan import flags, run_id
+from cifarbench.plan import flags, read_plan, run_id
 from cifarbench.record import CHECKPOINT, METRICS, read_record
+from cifarbench.status import sweep_status
 from conftest import REPOSITORY, SMALL, lacking, needs, snakemake_command
 from slurm import GPUS, NODES, Slurm, wait_until
 from test_checkpoint import same_result
@@ -127,12 +128,27 @@ def test_whatever_happens_to_a_job_its_training_ends_with_the_same_bits(slurm: S
     done = times(folder)
     assert {fates.displaced.run, fates.crashed.run} < done.keys()
     assert fates.cancelled.run not in done
+    check_half_way(folder, fates)
 
     subprocess.run([*command, "--unlock"], check=True, env=slurm.environment)
     rest = subprocess.run(command, check=True, env=slurm.environment, stdout=subprocess.PIPE, text=True)
     assert times(folder).items() > done.items()
     assert set(trained(rest.stdout)).isdisjoint(done)
     check_results(folder, fates)
+
+
+def check_half_way(folder: Path, fates: Fates) -> None:
+    """Look at the sweep as it is, half done: what was stopped waits to go on, and there is a report."""
+    plan, runs = folder / "results/plan.json", folder / "results/runs"
+    assert main(["plan", str(folder / "config.yaml"), "--runs", str(runs), "--output", str(plan)]) == 0
+    states = {run: status.state for run, status in sweep_status(read_plan(plan), runs).runs.items()}
+    assert {run for run, state in states.items() if state == "done"} == times(folder).keys()
+    assert states[fates.cancelled.run] == "interrupted"
+    where = ["--runs", str(runs), "--data", str(folder / "data"), "--output", str(folder / "reports")]
+    assert main(["report", str(plan), *where]) == 0
+    page = (folder / "reports/index.html").read_text()
+    assert "interrupted and saved; snakemake goes on from there" in page
+    assert fates.cancelled.run in page
 
 
 def check_results(folder: Path, fates: Fates) -> None:
