@@ -446,7 +446,7 @@ def test_tables_hold_what_the_page_shows(tmp_path: Path) -> None:
     assert latex.count("learning rate") == 6
 
 
-def test_figures_of_an_earlier_page_go(tmp_path: Path) -> None:
+def test_figures_and_tables_of_an_earlier_page_go(tmp_path: Path) -> None:
     plan, table = synthetic()
     render(plan, table, tmp_path)
     before = {path.name for path in (tmp_path / "figures").iterdir()}
@@ -454,6 +454,7 @@ def test_figures_of_an_earlier_page_go(tmp_path: Path) -> None:
     render(plan, table.assign(status="missing"), tmp_path)
     assert {"rates-curves.pdf", "cost-seconds.svg"} <= before
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["notes.txt"]
+    assert list((tmp_path / "tables").iterdir()) == []
 
 
 def test_words() -> None:

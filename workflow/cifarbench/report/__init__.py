@@ -7,6 +7,7 @@ function in `sections` and one line in SECTIONS there.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..plan import Plan, write_plan
 from . import answer, charts, sections, words
 from .figures import Drawing
 from .results import Results
-from .tables import all_tables, write_tables
+from .tables import KINDS, all_tables, write_tables
 
 PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
 FIGURES, TABLES = "figures", "tables"
@@ -50,6 +51,7 @@ def render(
     write_table(table, output / TABLE)
     write_figures([drawing for section in made for drawing in section.drawings], output / FIGURES)
     write_tables(tables, output / TABLES)
+    remove_others(output / TABLES, set(tables), KINDS)
     write_text(output / PAGE, page(results, made, list(tables)))
 
 
@@ -80,6 +82,7 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
         told=answer.FINDINGS,
         headline=answer.headline(results),
         tables=tables,
+        table_kinds=KINDS,
         version=__version__,
         charts=charts.specifications() if drawn else None,
         scripts=[*([charts.library().result()] if drawn else []), own],
@@ -87,15 +90,19 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
 
 
 def write_figures(drawings: list[Drawing], folder: Path) -> None:
-    """Write each figure as SVG and PDF, and remove those of an earlier page."""
+    """Write each figure as SVG and PDF."""
     folder.mkdir(parents=True, exist_ok=True)
     for drawing in drawings:
         write_text(folder / f"{drawing.name}.svg", drawing.svg)
         with atomic(folder / f"{drawing.name}.pdf") as temporary:
             temporary.write_bytes(drawing.pdf)
-    names = {drawing.name for drawing in drawings}
-    for path in [*folder.glob("*.svg"), *folder.glob("*.pdf")]:
-        if path.stem not in names:
+    remove_others(folder, {drawing.name for drawing in drawings}, ("svg", "pdf"))
+
+
+def remove_others(folder: Path, names: set[str], kinds: Sequence[str]) -> None:
+    """Remove the files of an earlier page that this one does not have."""
+    for path in folder.iterdir():
+        if path.suffix.removeprefix(".") in kinds and path.stem not in names:
             path.unlink()
 
 

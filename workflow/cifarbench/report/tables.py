@@ -9,6 +9,8 @@ from ..collect import write_table
 from ..files import write_text
 from .results import METRICS, Configuration, Results
 
+KINDS = ("csv", "parquet", "md", "tex")
+
 
 def all_tables(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables that have rows, by name."""
