@@ -15,6 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .machine import gpu_handles
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # Set by Slurm, PBS, Grid Engine and LSF in each job.
 BATCH_SYSTEMS = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID", "LSB_JOBID")
@@ -91,9 +93,4 @@ def installed_gpus() -> list[str]:
     """
     import pynvml
 
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-    return [str(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+    return [str(pynvml.nvmlDeviceGetUUID(handle)) for handle in gpu_handles()]

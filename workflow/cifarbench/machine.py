@@ -5,6 +5,7 @@ import platform
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 # Renders whatever is done, for a look at a sweep that is half-way or has failed.
 PARTIAL_REPORT = "python -m cifarbench report results/plan.json --output reports"
@@ -44,9 +45,15 @@ def gpu_names() -> list[str]:
     """Return the names of this machine's NVIDIA GPUs; none without a driver."""
     import pynvml
 
+    return [str(pynvml.nvmlDeviceGetName(handle)) for handle in gpu_handles()]
+
+
+def gpu_handles() -> list[Any]:
+    """Return the driver's handles of this machine's NVIDIA GPUs, in its order; none without a driver."""
+    import pynvml
+
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
-    handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-    return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
+    return [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]

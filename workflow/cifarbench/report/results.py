@@ -118,7 +118,6 @@ class Results:
     def of_study(self, study: PlannedStudy) -> list[Configuration]:
         """Return the study's configurations in the order of the config, those without a record too."""
         rows = self.table[self.table["run"].isin(study.runs)]
-
         groups = dict(list(rows.groupby("configuration", sort=False)))
         return [configuration(key, label, groups[key]) for key, label in study.labels.items()]
 
@@ -141,8 +140,7 @@ class Results:
                 labels.setdefault(key, label if len(self.plan.studies) == 1 else f"{study.name}: {label}")
         groups = self.table.groupby("configuration", sort=False)
         every = [configuration(str(key), labels[str(key)], rows) for key, rows in groups]
-        measured = [c for c in every if "accuracy" in c.metrics]
-        return sorted(measured, key=lambda c: -c.metrics["accuracy"].mean)
+        return best_first([c for c in every if "accuracy" in c.metrics])
 
     @cached_property
     def contenders(self) -> dict[str, list[Configuration]]:
