@@ -3,10 +3,13 @@
 import logging
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ import torch
 from cifarbench.checkpoint import CHECKPOINT, Checkpoint
 from cifarbench.cli import main
 from cifarbench.engine import Engine
+from cifarbench.errors import UserError
 from cifarbench.record import METRICS, PREDICTIONS, WEIGHTS, Record, read_record
 from test_train import train, without_times
 
@@ -56,14 +60,12 @@ def test_stopped_at_random_steps_it_ends_with_the_same_bits(
     stops = sorted(random.Random(recipe).sample(range(1, STEPS), 4))
     steps, plain_step = 0, Engine.step
 
-    def stopping_step(
-        self: Engine, images: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def stopping_step(self: Engine, positions: torch.Tensor) -> None:
         nonlocal steps
         steps += 1
         assert self.checkpoint is not None
         self.checkpoint.stop_asked = steps in stops
-        return plain_step(self, images, labels)
+        plain_step(self, positions)
 
     monkeypatch.setattr(Engine, "step", stopping_step)
     small = ["--validation-images", "200", "--batch-size", "64"]
@@ -162,6 +164,41 @@ def test_a_checkpoint_that_is_not_ours_is_set_aside(
     reason = "has another run" if fault == "another seed's" else "cannot be read"
     assert reason in caplog.text
     assert "training starts over" in caplog.text
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_no_training_that_can_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = Checkpoint(tmp_path, {}, 0)
+    checkpoint.save({"epoch": 1})
+    with room_for(10_000):
+        checkpoint.save({"epoch": 2, "weights": torch.zeros(100_000)})
+        assert caplog.messages[0].startswith(f"{checkpoint.path}: cannot be written: File too large")
+        assert caplog.messages[0].endswith("; training goes on")
+        checkpoint.stop_asked = True
+        with pytest.raises(UserError, match="cannot be written: File too large"):
+            checkpoint.save({"epoch": 2, "weights": torch.zeros(100_000)})
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+    assert checkpoint.load(torch.device("cpu"))["epoch"] == 1
+
+
+def test_what_a_killed_save_has_left_goes_with_the_checkpoint(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path, {}, 0)
+    checkpoint.save({})
+    (tmp_path / f".{CHECKPOINT}.123.part").touch()
+    checkpoint.remove()
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_signal_is_lost_or_kept(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The checkpoint lies beside the outputs of a run but is none of them, because Sna
 of a job that was killed. It is written whole or not at all, and read without running any pickled code.
 """
 
+import io
 import logging
 import pickle
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 import torch
 
+from .errors import UserError
 from .files import atomic
 from .record import CHECKPOINT
 
@@ -48,8 +50,16 @@ class Checkpoint:
         return self.stop_asked or time.monotonic() - self.saved_at >= self.every_seconds
 
     def save(self, state: State) -> None:
-        with atomic(self.path) as temporary:
-            torch.save({"identity": self.identity, **state}, temporary)
+        """Save. When there is no room, only a training that was asked to stop ends; others go on unsaved."""
+        content = io.BytesIO()  # since torch.save itself does not tell why a file cannot be written
+        torch.save({"identity": self.identity, **state}, content)
+        try:
+            with atomic(self.path) as temporary:
+                temporary.write_bytes(content.getbuffer())
+        except UserError as error:
+            if self.stop_asked:
+                raise
+            log.warning("%s; training goes on", error)
         self.saved_at = time.monotonic()
 
     def load(self, device: torch.device) -> State | None:
@@ -73,7 +83,9 @@ class Checkpoint:
         log.warning("checkpoint %s %s; it is now %s, and training starts over", self.path, why, aside.name)
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        """Remove the checkpoint, and what a process that was killed while it saved has left."""
+        for path in (self.path, *self.path.parent.glob(f".{CHECKPOINT}.*.part")):
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

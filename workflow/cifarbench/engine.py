@@ -5,7 +5,6 @@ the run's seed and the stream's name. So changing one knob does not shuffle the 
 the same order of images for every model.
 """
 
-import copy
 import hashlib
 import logging
 import math
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from .augment import Augmentation
 from .checkpoint import Checkpoint, Interrupted, State
+from .cuda_graph import RecordedStep, can_be_recorded
 from .data import Data, ImageSet
 from .evaluate import Outputs, accuracy, evaluate, finite, forward_all
 from .knobs import TrainConfig
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 class Progress:
     """How far a training is: what a checkpoint holds beside weights, optimizer and random streams."""
 
+    total_loss: Tensor  # () float64, over the images of the epoch under way
+    correct: Tensor  # () int64, the same
     epochs: list[Epoch] = field(default_factory=list)
     order: Tensor | None = None  # of the epoch under way
     position: int = 0  # images of it that are done
-    total_loss: Tensor | None = None
-    correct: Tensor | None = None
     epoch_seconds: float = 0.0
     kept_weights: dict[str, Tensor] = field(default_factory=dict)
     kept_epoch: int = 0
@@ -82,7 +82,7 @@ class Engine:
         self.config, self.data, self.device = config, data.in_layout(layout), device
         self.model = model.to(memory_format=layout)
         self.forward: Callable[[Tensor], Tensor] = (
-            compiled(self.model, device) if config.compile else self.model
+            torch.compile(self.model, dynamic=False) if config.compile else self.model
         )
         self.checkpoint = checkpoint
         self.loss = make_loss(config, model)
@@ -94,7 +94,11 @@ class Engine:
         self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
         self.augment = Augmentation(config, self.data.scaled, self.generators)
         self.dropout_state: State = {}
-        self.progress = Progress()
+        self.progress = Progress(
+            torch.zeros((), device=device, dtype=torch.float64),
+            torch.zeros((), device=device, dtype=torch.int64),
+        )
+        self.recorded: RecordedStep | None = None
         state = checkpoint.load(device) if checkpoint else None
         if state:
             self.restore(state)
@@ -104,19 +108,35 @@ class Engine:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
 
     def warm_up(self) -> None:
-        """Pass forward and back once without effect, so that first-time work is not timed as training."""
-        before = copy.deepcopy(self.model.state_dict())
-        images, labels = self.data.train.batch(slice(self.config.batch_size))
+        """Take a step without effect, which keeps first-time work out of the times; on a GPU record it."""
+        before = {tensor: tensor.detach().clone() for tensor in self.tensors()}
+        streams = {name: generator.get_state() for name, generator in self.generators.items()}
+        positions = torch.arange(min(self.config.batch_size, len(self.data.train)), device=self.device)
         self.model.train()
-        with self.autocast():
-            logits = self.forward(self.data.scaled(images))
-        self.loss(logits, labels).backward()
-        self.optimizer.zero_grad()
-        self.model.load_state_dict(before)
+        self.compute(positions)
+        if can_be_recorded(self.config, self.device) and self.is_whole(positions):
+            self.recorded = RecordedStep(self.compute, positions, self.optimizer, self.augment.generators)
+        with torch.no_grad():
+            for tensor in self.tensors():
+                # What the optimizer has made by now began as zeros.
+                tensor.copy_(before[tensor]) if tensor in before else tensor.zero_()
+        for name, stream in streams.items():
+            self.generators[name].set_state(stream)
         synchronise(self.device)
         torch.manual_seed(stream_seed(self.config.seed, "dropout"))
         if self.dropout_state:
             set_random_state(self.dropout_state)
+
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor that a step changes, as far as it exists yet."""
+        of_optimizer = (value for values in self.optimizer.state.values() for value in values.values())
+        return [
+            *self.model.parameters(),
+            *self.model.buffers(),
+            *(value for value in of_optimizer if isinstance(value, Tensor)),
+            self.progress.total_loss,
+            self.progress.correct,
+        ]
 
     def state(self) -> State:
         """Return everything that the rest of the training depends on."""
@@ -158,17 +178,13 @@ class Engine:
         progress, part, size = self.progress, self.data.train, self.config.batch_size
         if progress.order is None:
             progress.order = torch.randperm(len(part), generator=self.generators["order"]).to(self.device)
-            progress.total_loss = torch.zeros((), device=self.device, dtype=torch.float64)
-            progress.correct = torch.zeros((), device=self.device, dtype=torch.int64)
-        assert progress.total_loss is not None and progress.correct is not None  # set with the order
+            progress.total_loss.zero_()
+            progress.correct.zero_()
         self.model.train()
         start = time.perf_counter() - progress.epoch_seconds
         for positions in progress.order[progress.position :].split(size):
-            images, labels = part.batch(positions)
-            loss, correct = self.step(images, labels)
-            progress.total_loss += loss * len(labels)
-            progress.correct += correct
-            progress.position += len(labels)
+            self.step(positions)
+            progress.position += len(positions)
             if self.checkpoint and self.checkpoint.due and progress.position < len(part):
                 synchronise(self.device)
                 progress.epoch_seconds = time.perf_counter() - start
@@ -176,25 +192,37 @@ class Engine:
         synchronise(self.device)
         progress.epoch_seconds = time.perf_counter() - start
 
-    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step of the optimizer; return the mean loss and the number of right predictions."""
-        full = len(labels) == self.config.batch_size  # the compiled one is made for this size alone
-        forward = self.forward if full else self.model
+    def step(self, positions: Tensor) -> None:
+        """Take one step of the optimizer, and of the schedule, on the training images at positions (N,)."""
+        if self.recorded and self.is_whole(positions):
+            self.recorded(positions)
+        else:
+            self.compute(positions)
+        self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        if self.schedule:
+            self.schedule.step()
+
+    def compute(self, positions: Tensor) -> None:
+        """Do all of a step that the device does. Nothing here may wait for a value or depend on one."""
+        images, labels = self.data.train.batch(positions)
+        # The compiled one is made for this size alone.
+        forward = self.forward if self.is_whole(positions) else self.model
         with self.autocast():
             logits = forward(self.augment(images))
         loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer_step()
-        self.learning_rate = self.optimizer.param_groups[0]["lr"]
-        if self.schedule:
-            self.schedule.step()
-        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+        self.progress.total_loss += loss.detach() * len(labels)
+        self.progress.correct += (logits.detach().argmax(1) == labels).sum()
+
+    def is_whole(self, positions: Tensor) -> bool:
+        """Tell whether this is a batch of the full size; the last of an epoch may be smaller."""
+        return len(positions) == self.config.batch_size
 
     def end_epoch(self) -> Epoch:
         """Evaluate after a pass and return its figures; the next pass starts anew."""
         progress, images = self.progress, len(self.data.train)
-        assert progress.total_loss is not None and progress.correct is not None  # the pass set them
         start = time.perf_counter()
         validation = self.outputs(self.data.validation) if len(self.data.validation) else None
         test = self.outputs(self.data.test)
@@ -249,12 +277,6 @@ class Engine:
             validation=evaluate(validation, classes) if validation else None,
             test=evaluate(test, classes),
         )
-
-
-def compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Compile for one size of batch; on a GPU also gather a pass's kernels into one launch (CUDA graphs)."""
-    mode = "reduce-overhead" if device.type == "cuda" else None
-    return torch.compile(model, mode=mode, dynamic=False)
 
 
 def random_state(device: torch.device) -> State:

@@ -120,6 +120,9 @@ class TrainConfig(BaseModel):
         "contiguous", "layout of images and weights in memory; auto tries and takes the faster"
     )
     compile: bool = knob(False, "compile the training step; takes seconds to minutes before the first one")
+    cuda_graph: bool = knob(
+        True, "on a GPU, launch each step at once; false for a model that computes with values it reads back"
+    )
     deterministic: bool = knob(True, "on a GPU, only kernels that repeat to the bit; false may be faster")
     device: Literal["auto", "cpu", "cuda"] = knob("auto", "where to train; auto takes a GPU if there is one")
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(

@@ -24,6 +24,7 @@ FUSED = {
     "cpu": ("sgd", "adagrad", "adam", "adamw"),
     "cuda": ("sgd", "adam", "adamw"),
 }  # PyTorch has no others
+CAPTURABLE = ("rmsprop", "adadelta", "adam", "adamw")  # must be told to keep their counts on the GPU
 KERAS_EPSILON = 1e-7  # Keras clips probabilities to [1e-7, 1 - 1e-7] in its binary cross-entropy
 
 
@@ -87,8 +88,13 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> optim.Optimizer:
     }
     kind, own = kinds[config.optimizer]
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-    if config.optimizer in FUSED.get(next(model.parameters()).device.type, ()):
+    device = next(model.parameters()).device.type
+    if config.optimizer in FUSED.get(device, ()):
         common["fused"] = True  # one kernel for all that a step does to a tensor
+    elif device == "cuda" and config.optimizer in CAPTURABLE:
+        common["foreach"] = True  # a kernel for all tensors at once, and none that waits for the rate
+    if device == "cuda" and config.optimizer in CAPTURABLE:
+        common["capturable"] = True
     return kind(model.parameters(), **common, **own)
 
 

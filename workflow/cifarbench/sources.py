@@ -8,6 +8,7 @@ PACKAGE = Path(__file__).parent
 TRAINING_SOURCES = (
     "augment.py",
     "checkpoint.py",
+    "cuda_graph.py",
     "knobs.py",
     "data.py",
     "engine.py",

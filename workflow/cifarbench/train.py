@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils import flop_counter
 
 from .checkpoint import Checkpoint
+from .cuda_graph import leave_default_stream
 from .data import Data, load
 from .engine import Engine, stream_seed
 from .environment import describe_code, describe_environment
@@ -50,6 +51,7 @@ def train(
     start = time.perf_counter()
     device = choose_device(config.device)
     prepare_torch(config, device, threads)
+    leave_default_stream(device)
     data = load(data_folder, config, device)
     torch.manual_seed(stream_seed(config.seed, "weights"))
     model = build_model(config, len(data.manifest.classes), model_file)

@@ -25,7 +25,10 @@ from .knobs import MODEL_KNOBS, TrainConfig
 
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.
-DECISIVE = ("model", *MODEL_KNOBS, "batch_norm", "batch_size", "optimizer", "loss", *TRIED)
+DECISIVE = (
+    *("model", *MODEL_KNOBS, "batch_norm", "batch_size", "optimizer", "loss"),
+    *("compile", "cuda_graph", "deterministic", *TRIED),
+)
 SECONDS = 0.4  # of training, for each way
 
 log = logging.getLogger(__name__)
@@ -79,15 +82,14 @@ def rate(
     # Without its schedule, which may have fewer steps than a trial takes.
     tried = config.model_copy(update={**dict(zip(TRIED, way, strict=True)), "schedule": "none"})
     engine = Engine(tried, data, copy.deepcopy(model).train(), device)
-    batch = data.train.batch(slice(config.batch_size))
-    engine.step(*batch)
-    synchronise(device)
+    engine.warm_up()
+    positions = torch.arange(min(config.batch_size, len(data.train)), device=device)
     steps, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < SECONDS:
-        engine.step(*batch)
+        engine.step(positions)
         synchronise(device)
         steps += 1
-    return steps * len(batch[1]) / elapsed
+    return steps * len(positions) / elapsed
 
 
 def digest(config: TrainConfig, data: Data, device: torch.device, model_sha256: str) -> str:
