@@ -12,6 +12,8 @@ from cifarbench.bench import WAYS, config_for, naive_steps, our_steps, summarise
 from cifarbench.cli import main
 from cifarbench.models import build_model
 
+CPU = torch.device("cpu")
+
 
 def test_ratios_are_taken_within_rounds_and_their_median_counts() -> None:
     def times(*rates: float) -> list[dict[str, float]]:
@@ -30,9 +32,10 @@ def test_ratios_are_taken_within_rounds_and_their_median_counts() -> None:
 def test_every_way_takes_real_steps(way: str) -> None:
     net = build_model(TRAINED, 10)
     before = [weight.detach().clone() for weight in net.parameters()]
-    step = naive_steps(net, 64) if way == "naive" else our_steps(net, "lenet5", 64, way)
+    config = config_for("lenet5", 64, way)
+    step = naive_steps(net, 64, CPU) if way == "naive" else our_steps(net, config, CPU)
     assert step() == 64
-    assert timed(step, 0.01) > 0
+    assert timed(step, 0.01, CPU) > 0
     assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 
@@ -50,6 +53,12 @@ def test_the_workflow_is_timed_in_rounds_and_the_median_counts(
 
 def test_a_model_that_is_not_timed_is_refused(fails: Callable[..., str]) -> None:
     assert "invalid choice: 'lenet'" in fails("bench", "--models", "lenet", "--output", "x.json")
+
+
+def test_a_gpu_that_is_not_there_is_said_before_anything_is_timed(fails: Callable[..., str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert "PyTorch sees no GPU here" in fails("bench", "--device", "cuda", "--output", "x.json")
 
 
 TRAINED = config_for("lenet5", 64, "float32")

@@ -3,12 +3,11 @@
 The naive way, written here as a reference: a torchvision data set of PIL images, transforms image by image,
 a DataLoader with two workers, float32, and `.item()` at every step. Both ways train the same model on the
 same images with the same augmentation, in turn, several rounds, each in a process of its own; what counts
-is the ratio of images per second within a round.
+is the ratio of images per second within a round. `--device cuda` does the same on a GPU.
 """
 
 import json
 import logging
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,37 +20,56 @@ from .errors import UserError
 from .files import write_text
 from .knobs import TrainConfig
 
-# What is timed: (model, batch size).
-CASES = (
-    ("lenet5", 128),
-    ("lenet5", 32),
-    ("baseline", 128),
-    ("alexnet8", 128),
-    ("inception10", 128),
-    ("vgg16", 128),
-    ("resnet18", 128),
-)
-WAYS = ("naive", "float32", "float32 channels_last", "bfloat16", "bfloat16 channels_last")
-IMAGES = 5000
+MODELS = ("lenet5", "baseline", "alexnet8", "inception10", "vgg16", "resnet18")
+# What is timed on each device: (model, batch size).
+CASES = {
+    "cpu": (("lenet5", 128), ("lenet5", 32), *((model, 128) for model in MODELS[1:])),
+    "cuda": tuple((model, size) for model in MODELS for size in (32, 128, 512)),
+}
+# Knobs of each way to train; the naive one, which has none, comes first.
+WAYS: dict[str, dict[str, Any]] = {
+    "naive": {},
+    "float32": {},
+    "float32 channels_last": {"memory_format": "channels_last"},
+    "bfloat16": {"precision": "bfloat16"},
+    "bfloat16 channels_last": {"precision": "bfloat16", "memory_format": "channels_last"},
+}
+GPU_WAYS: dict[str, dict[str, Any]] = {
+    "float32, each kernel launched": {"cuda_graph": False},
+    "bfloat16 channels_last, each kernel launched": {**WAYS["bfloat16 channels_last"], "cuda_graph": False},
+}
+EPOCH = 50_000  # images
+IMAGES = {"cpu": 5000, "cuda": EPOCH}
 
 log = logging.getLogger(__name__)
 
 
-def bench(models: list[str], rounds: int, seconds: float, threads: int, output: Path) -> None:
+def bench(models: list[str], rounds: int, seconds: float, threads: int, device: str, output: Path) -> None:
     """Time every case in every way, print the ratios and write them as JSON."""
-    ceilings = {name: run_alone("matmul", name, 0, threads, 0)["flops"] for name in ("float32", "bfloat16")}
+
+    def time_alone(way: str, model: str, batch_size: int) -> dict[str, Any]:
+        return run_alone(way, model, batch_size, threads, seconds, device)
+
+    ways = [*WAYS, *(GPU_WAYS if device == "cuda" else {})]
+    ceilings = {name: time_alone("matmul", name, 0)["flops"] for name in ("float32", "bfloat16")}
     rows = []
-    for model, batch_size in CASES:
+    for model, batch_size in CASES[device]:
         if model not in models:
             continue
-        times: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        times: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
         for _ in range(rounds):
-            for way in WAYS:
-                times[way].append(run_alone(way, model, batch_size, threads, seconds))
-        rows += [summarise(model, batch_size, way, times, ceilings) for way in WAYS]
-        for row in rows[-len(WAYS) :]:
+            for way in ways:
+                times[way].append(time_alone(way, model, batch_size))
+        rows += [summarise(model, batch_size, way, times, ceilings) for way in ways]
+        for row in rows[-len(ways) :]:
             log.info(line(row))
-    result = {"threads": threads, "rounds": rounds, "matmul_flops": ceilings, "rows": rows}
+    result = {
+        "device": device,
+        "threads": threads,
+        "rounds": rounds,
+        "matmul_flops": ceilings,
+        "rows": rows,
+    }
     write_text(output, json.dumps(result, indent=1) + "\n")
 
 
@@ -89,22 +107,24 @@ def summarise(
 def line(row: dict[str, Any]) -> str:
     low, high = row["ratio_quartiles"]
     return (
-        f"{row['model']:<12} batch {row['batch_size']:>4}  {row['way']:<22} "
-        f"{row['images_per_second']:>9,.0f} images/s  {row['ratio']:5.2f} x naive ({low:.2f} to {high:.2f})  "
+        f"{row['model']:<12} batch {row['batch_size']:>4}  {row['way']:<44} "
+        f"{row['images_per_second']:>9,.0f} images/s  {EPOCH / row['images_per_second']:>6.1f} s/epoch  "
+        f"{row['ratio']:5.2f} x naive ({low:.2f} to {high:.2f})  "
         f"{row['flops'] / 1e9:>7,.0f} GFLOP/s ({100 * row['share_of_matmul_rate']:.0f} % of matrix product)  "
         f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB"
     )
 
 
-def run_alone(way: str, model: str, batch_size: int, threads: int, seconds: float) -> dict[str, Any]:
+def run_alone(
+    way: str, model: str, batch_size: int, threads: int, seconds: float, device: str
+) -> dict[str, Any]:
     """Time one way in a fresh process and return what it printed."""
-    call = [sys.executable, "-m", __name__, way, model, str(batch_size), str(threads), str(seconds)]
-    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    call = [sys.executable, "-m", __name__, way, model, str(batch_size), str(threads), str(seconds), device]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def config_for(model: str, batch_size: int, way: str) -> TrainConfig:
-    precision, memory_format = (*way.split(), "contiguous")[:2]
     return TrainConfig(
         dataset="bench",
         model=model,
@@ -116,8 +136,7 @@ def config_for(model: str, batch_size: int, way: str) -> TrainConfig:
         learning_rate=0.01,
         epochs=10**6,
         validation_images=0,
-        precision=precision,
-        memory_format=memory_format,
+        **(WAYS | GPU_WAYS)[way],
     )
 
 
@@ -125,60 +144,82 @@ def main() -> None:
     """Time one way, as `run_alone` asks, and print the figures as JSON."""
     import torch
 
-    way, model, batch_size, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    torch.set_num_threads(threads)
-    if way == "matmul":
-        print(json.dumps({"flops": matmul_rate(model)}))
-        return
+    from .cuda_graph import leave_default_stream
     from .models import build_model, count_flops
+    from .train import peak_memory_bytes, prepare_torch, reset_peak_memory
 
-    net = build_model(config_for(model, batch_size, "float32"), 10)
+    way, model, batch_size, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    device = torch.device(sys.argv[6])
+    if way == "matmul":
+        torch.set_num_threads(threads)
+        print(json.dumps({"flops": matmul_rate(model, device)}))
+        return
+    config = config_for(model, batch_size, way)
+    torch.set_num_threads(threads)
+    reset_peak_memory(device)
+    if way != "naive":
+        prepare_torch(config, device, threads)
+        leave_default_stream(device)
+    net = build_model(config, 10)
     flops = 3 * count_flops(net)
-    step = naive_steps(net, batch_size) if way == "naive" else our_steps(net, model, batch_size, way)
-    rate = timed(step, float(sys.argv[5]))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures = {"images_per_second": rate, "flops": rate * flops, "peak_memory_bytes": memory}
+    net.to(device)
+    step = naive_steps(net, batch_size, device) if way == "naive" else our_steps(net, config, device)
+    rate = timed(step, float(sys.argv[5]), device)
+    figures = {
+        "images_per_second": rate,
+        "flops": rate * flops,
+        "peak_memory_bytes": peak_memory_bytes(device),
+    }
     print(json.dumps(figures))
 
 
-def timed(step: Any, seconds: float) -> float:
+def timed(step: Any, seconds: float, device: Any) -> float:
     """Return images per second, after three steps; `step()` returns how many images it trained on."""
+    from .engine import synchronise
+
     for _ in range(3):
         step()
+    synchronise(device)
+    at_once = 1 if device.type == "cpu" else 20  # steps between two looks at the clock
     images, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
-        images += step()
+        images += sum(step() for _ in range(at_once))
+        synchronise(device)
     return images / elapsed
 
 
-def matmul_rate(precision: str) -> float:
+def matmul_rate(precision: str, device: Any) -> float:
     """Return floating-point operations per second of a square matrix product, the best of twenty."""
     import torch
 
-    size, dtype = 2048, getattr(torch, precision)
-    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    from .engine import synchronise
+
+    size, dtype = 2048 if device.type == "cpu" else 8192, getattr(torch, precision)
+    a, b = torch.randn(2, size, size, device=device).to(dtype)
     best = 0.0
     for _ in range(20):
+        synchronise(device)
         start = time.perf_counter()
         a @ b
+        synchronise(device)
         best = max(best, 2 * size**3 / (time.perf_counter() - start))
     return best
 
 
-def random_images() -> Any:
+def random_images(device: Any) -> Any:
     import numpy as np
 
-    random = np.random.default_rng(0)
-    return random.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8), random.integers(0, 10, IMAGES)
+    random, count = np.random.default_rng(0), IMAGES[device.type]
+    return random.integers(0, 256, (count, 32, 32, 3), np.uint8), random.integers(0, 10, count)
 
 
-def naive_steps(net: Any, batch_size: int) -> Any:
+def naive_steps(net: Any, batch_size: int, device: Any) -> Any:
     """Return a step of the naive way."""
     import torch
     from PIL import Image
     from torchvision import transforms
 
-    pixels, labels = random_images()
+    pixels, labels = random_images(device)
     transform = transforms.Compose(
         [
             transforms.RandomHorizontalFlip(),
@@ -207,7 +248,7 @@ def naive_steps(net: Any, batch_size: int) -> Any:
     feed = batches()
 
     def step() -> int:
-        images, targets = next(feed)
+        images, targets = (tensor.to(device) for tensor in next(feed))
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(images), targets)
         loss.backward()
@@ -218,7 +259,7 @@ def naive_steps(net: Any, batch_size: int) -> Any:
     return step
 
 
-def our_steps(net: Any, model: str, batch_size: int, way: str) -> Any:
+def our_steps(net: Any, config: TrainConfig, device: Any) -> Any:
     """Return a step of the engine, with the data set from a file as in a real run."""
     import torch
     from safetensors.numpy import save_file
@@ -227,10 +268,8 @@ def our_steps(net: Any, model: str, batch_size: int, way: str) -> Any:
     from .engine import Engine
     from .manifest import IMAGES as IMAGES_FILE
     from .manifest import MANIFEST, Manifest
-    from .train import keep_compiler_out
 
-    keep_compiler_out()
-    pixels, labels = random_images()
+    pixels, labels = random_images(device)
     images = pixels.transpose(0, 3, 1, 2).copy()
     folder = Path(tempfile.mkdtemp())
     parts = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
@@ -248,13 +287,13 @@ def our_steps(net: Any, model: str, batch_size: int, way: str) -> Any:
         std=[0.2470, 0.2435, 0.2616],
     )
     write_text(folder / MANIFEST, manifest.model_dump_json())
-    device = torch.device("cpu")
-    config = config_for(model, batch_size, way)
     engine = Engine(config, load(folder, config, device), net.train(), device)
+    engine.warm_up()
 
     def feed() -> Any:
         while True:
-            yield from torch.randperm(IMAGES, generator=engine.generators["order"]).split(batch_size)
+            order = torch.randperm(len(labels), generator=engine.generators["order"])
+            yield from order.to(device).split(config.batch_size)
 
     positions = feed()
 

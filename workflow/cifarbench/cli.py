@@ -411,12 +411,12 @@ def models(args: argparse.Namespace) -> None:
 
 
 def bench_arguments(verb: argparse.ArgumentParser) -> None:
-    from .bench import CASES
+    from .bench import MODELS
 
-    models = sorted({model for model, _ in CASES})
     verb.add_argument(
-        "--models", nargs="+", choices=models, default=models, help="models to time (default: all)"
+        "--models", nargs="+", choices=MODELS, default=MODELS, help="models to time (default: all)"
     )
+    verb.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where (default: cpu)")
     verb.add_argument(
         "--rounds", type=at_least_one, default=3, help="times that each way takes its turn (default: 3)"
     )
@@ -427,8 +427,10 @@ def bench_arguments(verb: argparse.ArgumentParser) -> None:
 
 def bench(args: argparse.Namespace) -> None:
     from .bench import bench
+    from .train import choose_device
 
-    bench(args.models, args.rounds, args.seconds, args.threads, args.output)
+    choose_device(args.device)
+    bench(args.models, args.rounds, args.seconds, args.threads, args.device, args.output)
 
 
 def rounds_arguments(verb: argparse.ArgumentParser) -> None:
