@@ -55,7 +55,8 @@ def row(plan: Plan, position: int, status: str, classes: list[str]) -> dict[str,
     run = plan.runs[position]
     if status == "missing":
         config = run.config.model_dump(mode="json")
-        return {"run": run.id, "configuration": run.configuration, "status": status, "config": config}
+        ids = {"run": run.id, "configuration": run.configuration}
+        return {**ids, "status": status, "state": "waiting", "config": config}
     made = record(plan, position, status, classes)
     per_class = made.final.test.images // len(classes)
     calibration = {

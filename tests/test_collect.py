@@ -43,6 +43,7 @@ def test_a_missing_run_keeps_its_row(half_done: Plan, tmp_path: Path) -> None:
     assert table["config.seed"].tolist() == [0, 1]
     assert table["final.test.top1"].notna().tolist() == [True, False]
     assert table["last_words"].isna().tolist() == [True, True]
+    assert table["state"][1] == "waiting"
     assert len(table["epochs"][0]) == 1
     assert table["epochs"][0][0]["epoch"] == 1
 
@@ -56,7 +57,9 @@ def test_a_run_that_failed_or_was_interrupted_says_so(half_done: Plan, tmp_path:
     lines = table["last_words"][1].splitlines()
     assert lines[:4] == list("2345")
     assert len(lines[4]) == 300
-    assert table["interrupted"][1]
+    assert table["state"][1] == "interrupted"
+    (folder / "checkpoint.pt").unlink()
+    assert collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")["state"][1] == "failed"
 
 
 def test_the_table_has_the_same_bytes_again(half_done: Plan, tmp_path: Path) -> None:

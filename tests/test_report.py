@@ -186,11 +186,13 @@ def test_a_page_with_some_records_says_what_is_left_out(tmp_path: Path, status: 
 
 
 def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_path: Path) -> None:
-    plan, table = synthetic(status={1: "missing", 2: "missing", 3: "missing"})
-    table.loc[1, "last_words"] = "Traceback\nRuntimeError: <oh>"
-    table.loc[2, ["last_words", "interrupted"]] = ["epoch 3", True]
+    plan, table = synthetic(status={1: "missing", 2: "missing", 3: "missing", 4: "missing"})
+    table.loc[1, ["last_words", "state"]] = ["Traceback\nRuntimeError: <oh>", "failed"]
+    table.loc[2, ["last_words", "state"]] = ["epoch 3", "interrupted"]
+    table.loc[4, ["last_words", "state"]] = ["epoch 5", "running"]
     text = Text(page_of(plan, table, tmp_path)).text
-    assert "1 run failed, or under way" in text
+    assert "1 run failed. Its log ends so:" in text
+    assert "1 run under way when this was collected" in text
     assert "RuntimeError: <oh>" in text
     assert f"snakemake --cores 1 results/runs/{plan.runs[1].id}/metrics.json" in text
     assert "1 run interrupted and saved" in text

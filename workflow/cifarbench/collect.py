@@ -3,8 +3,8 @@
 One row per planned run, in the plan's order. Columns are the record's fields joined by dots
 (`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve, `correct` a bit for each test
 image, set where the run got it right, `calibration` how often each degree of confidence was right. A run
-without a record keeps its row, with the status `missing`, the last words of its log, and whether a checkpoint
-waits to be continued.
+without a record keeps its row, with the status `missing`, its state as `cifarbench status` tells it, and the
+last words of its log.
 """
 
 from pathlib import Path
@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 from .errors import UserError
 from .files import atomic
 from .plan import Plan, Run
-from .record import CHECKPOINT, LOG, METRICS, PREDICTIONS, Record, read_record
+from .record import LOG, METRICS, PREDICTIONS, Record, read_record
+from .status import without_record
 
 MISSING = "missing"
 LINES, LINE_LENGTH = 5, 300  # of a log that the table keeps
@@ -45,7 +46,7 @@ def collect_run(run: Run, path: Path) -> dict[str, object]:
             "status": MISSING,
             "config": run.config.model_dump(mode="json"),
             "last_words": last_words(path.with_name(LOG)),
-            "interrupted": path.with_name(CHECKPOINT).exists(),
+            "state": without_record(path.parent).state,
         }
     record = read_record(path)
     if record.run != run.id:

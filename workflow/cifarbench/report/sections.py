@@ -38,13 +38,13 @@ SHOWN = 24  # configurations that a study's figures show at most; as many as cur
 
 def problems(results: Results) -> Iterator[Section]:
     """Runs without a record, by why, and diverged ones."""
-    rows = results.table.reindex(columns=["run", "status", "last_words", "interrupted"])
-    missing = rows[rows["status"] == "missing"]
-    begun, stopped = missing["last_words"].notna(), missing["interrupted"].eq(True)
+    rows = results.table.reindex(columns=["run", "status", "last_words", "state"])
+    by_state = rows[rows["status"] == "missing"].groupby("state")
+    runs = {state: group["run"].tolist() for state, group in by_state}
+    words = dict(zip(rows["run"], rows["last_words"], strict=True))
     content = {
-        "failed": missing[begun & ~stopped][["run", "last_words"]].values.tolist(),
-        "interrupted": missing[stopped]["run"].tolist(),
-        "waiting": missing[~begun & ~stopped]["run"].tolist(),
+        "failed": [(run, words[run]) for run in runs.get("failed", ())],
+        **{state: runs.get(state) for state in ("running", "interrupted", "waiting")},
         "diverged": rows[rows["status"] == "diverged"]["run"].tolist(),
         "stale": list(stale_runs(results.table).items()),
     }
