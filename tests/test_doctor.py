@@ -74,15 +74,24 @@ def test_a_gpu_that_torch_does_not_see_is_a_fault(monkeypatch: pytest.MonkeyPatc
     assert doctor.torch_gpus(plan_of()).good
 
 
-def test_versions_are_compared_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_are_held_against_what_is_needed_and_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert doctor.versions(plan_of()).good
     lock = tmp_path / "requirements.txt"
     text = doctor.LOCK.read_text()
     torch_version = doctor.locked(text)["torch"]
-    lock.write_text(text.replace(f"torch=={torch_version} ", "torch==2.1.0 "))
+    lock.write_text(text.replace(f"torch=={torch_version} ", "torch==2.14.1 "))
     monkeypatch.setattr(doctor, "LOCK", lock)
     found = doctor.versions(plan_of())
-    assert not found.good and " instead of 2.1.0; pip install" in found.says
+    assert found.good and " instead of 2.14.1: may do, but is not what was tested; pip install" in found.says
+    there = {"torch": "2.1.0", "pandas": None}
+    plain = doctor.installed_version
+    monkeypatch.setattr(doctor, "installed_version", lambda name: there.get(name, plain(name)))
+    found = doctor.versions(plan_of())
+    assert not found.good
+    assert "torch 2.1.0, but torch>=2.11 is needed" in found.says
+    assert "pandas is missing, but pandas>=" in found.says
 
 
 def test_data_are_checked_against_their_checksum(digits: Path) -> None:

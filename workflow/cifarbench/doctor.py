@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,23 +54,36 @@ def python(_plan: Plan) -> Finding:
 
 
 def versions(_plan: Plan) -> Finding:
-    """Compare what is installed with the lock, where the checkout has one."""
+    """Hold what is installed against what is needed, and against the lock where the checkout has one."""
+    from packaging.requirements import Requirement
+
+    needed = [Requirement(text) for text in requires("cifarbench") or ()]
+    wrong = [
+        f"{need.name} {installed_version(need.name) or 'is missing'}, but {need} is needed"
+        for need in needed
+        if (need.marker is None or need.marker.evaluate({"extra": ""}))
+        and not need.specifier.contains(installed_version(need.name) or "0", prereleases=True)
+    ]
+    mend = f"pip install --require-hashes -r {LOCK}" if LOCK.exists() else "pip install it"
+    if wrong:
+        return Finding(False, f"{'; '.join(wrong)}; {mend}")
+    other = differing() if LOCK.exists() else []
+    if other:
+        return Finding(True, f"{', '.join(other)}: may do, but is not what was tested; {mend}")
+    return Finding(True, f"{len(needed)} packages are as they must be")
+
+
+def differing() -> list[str]:
+    """Say which installed packages have another version than the lock."""
     from packaging.version import Version
 
-    if not LOCK.exists():
-        return Finding(True, "no checkout, so no lock to compare with")
     wanted = locked(LOCK.read_text(encoding="utf-8"))
     installed = {name: installed_version(name) for name in wanted}
-    other = [
+    return [
         f"{name} {found} instead of {wanted[name]}"
         for name, found in installed.items()
         if found and Version(found).public != wanted[name]
     ]
-    if installed["torch"] is None:
-        other.insert(0, "torch is missing")
-    if other:
-        return Finding(False, f"{', '.join(other)}; pip install --require-hashes -r {LOCK}")
-    return Finding(True, f"{sum(map(bool, installed.values()))} packages are as {LOCK.name} locks them")
 
 
 def locked(text: str) -> dict[str, str]:
