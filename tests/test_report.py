@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from cifarbench.bench import GPU_WAYS, WAYS
 from cifarbench.plan import Plan
 from cifarbench.report import render, sha256
 from cifarbench.report.charts import POINTS, library
@@ -333,20 +334,13 @@ def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
 def test_the_speed_is_shown_where_it_was_measured(tmp_path: Path) -> None:
     plan, table = synthetic()
     assert "naive loop" not in page_of(plan, table, tmp_path)
-    rows = [
-        {
-            "model": "lenet5",
-            "batch_size": 32,
-            "way": way,
-            "ratio": ratio,
-            "ratio_quartiles": [1.0, ratio],
-        }
-        for way, ratio in (("naive", 1.0), ("float32", 3.25), ("bfloat16", 4.5))
-    ]
-    render(plan, table, tmp_path, {"rows": rows, "threads": 2, "rounds": 3})
-    page = (tmp_path / "index.html").read_text()
-    assert "lenet5, batch 32 4.5 times" in page
-    assert "quartiles of 3 rounds in turn, 2 threads" in Text(page).text
+    case = {"model": "lenet5", "batch_size": 32, "ratio_quartiles": [1.0, 9.0]}
+    rows = [{**case, "way": way, "ratio": 1 + n} for n, way in enumerate((*WAYS, *GPU_WAYS))]
+    for device, says in (("cpu", "2 threads"), ("cuda", "one GPU")):
+        render(plan, table, tmp_path, {"device": device, "rows": rows, "threads": 2, "rounds": 3})
+        page = (tmp_path / "index.html").read_text()
+        assert "lenet5, batch 32 7.0 times" in page
+        assert f"quartiles of 3 rounds in turn, {says}." in Text(page).text
 
 
 def test_the_head_says_the_strongest_finding_of_each_study(tmp_path: Path) -> None:

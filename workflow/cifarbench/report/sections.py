@@ -282,7 +282,9 @@ def speed(results: Results) -> Iterator[Section]:
         content = {
             "drawing": drawing,
             "legend": figures.ways(rows),
-            "threads": results.speed["threads"],
+            "device": "one GPU"
+            if results.speed["device"] == "cuda"
+            else f"{results.speed['threads']} threads",
             "rounds": results.speed["rounds"],
         }
         yield Section("speed", "Speed of training on this machine", "speed", content, [drawing])
