@@ -38,9 +38,10 @@ class Tape(TorchDispatchMode):
         super().__init__()
         self.notes: list[tuple[Callable[..., Any], Any, Any, Any]] = []
         self.replays = 0
+        self.generators: list[torch.Generator] = []
 
     def register_generator_state(self, generator: torch.Generator) -> None:
-        assert isinstance(generator, torch.Generator)
+        self.generators.append(generator)
 
     def __torch_dispatch__(
         self, operation: Any, _types: object, arguments: Any = (), named: Any = None
@@ -124,6 +125,8 @@ def test_recorded_steps_train_as_steps_do(digits: Path, tapes: list[Tape], recip
         engine.fit()
     plain, recorded = engines
     (tape,) = tapes
+    # Those on the device; that of the order stays on the CPU.
+    assert tape.generators == [recorded.generators[name] for name in ("flip", "crop", "cutout")]
     assert tape.replays == 2 * (1237 // recorded.config.batch_size)
     # The learning rate of a recorded step has 24 bits; between those of a schedule that decides.
     exact = recorded.config.schedule == "none"

@@ -420,6 +420,7 @@ def test_a_gpu_repeats_to_the_bit_unless_told_otherwise(
         assert torch.are_deterministic_algorithms_enabled() is deterministic
         assert torch.backends.cudnn.benchmark is not deterministic
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        assert torch.utils.deterministic.fill_uninitialized_memory is False
     finally:
         torch.use_deterministic_algorithms(False)
         torch.backends.cudnn.benchmark = False

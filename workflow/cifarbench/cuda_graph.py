@@ -38,15 +38,22 @@ class RecordedStep:
         optimizer: optim.Optimizer,
         generators: dict[str, Generator],
     ) -> None:
-        """Record without effect on the device. Raise UserError if the model cannot be recorded."""
+        """Take a step, then record one. Raise UserError if the model cannot be recorded."""
         (self.settings,) = optimizer.param_groups
         self.positions = positions.clone()
         self.learning_rate = torch.tensor(self.settings["lr"], device=positions.device)
         self.graph = torch.cuda.CUDAGraph()
         for generator in generators.values():
             self.graph.register_generator_state(generator)
-        optimizer.zero_grad()
         number, self.settings["lr"] = self.settings["lr"], self.learning_rate
+        try:
+            compute(self.positions)  # so that nothing is done for the first time while recording
+            optimizer.zero_grad()
+            self._record(compute)
+        finally:
+            self.settings["lr"] = number
+
+    def _record(self, compute: Callable[[Tensor], None]) -> None:
         try:
             with torch.cuda.graph(self.graph, stream=torch.cuda.current_stream()):
                 compute(self.positions)
@@ -57,8 +64,6 @@ class RecordedStep:
                 "cuda_graph: True is not allowed: a step of this model cannot be recorded "
                 f"({str(error).splitlines()[0]}); set cuda_graph to false"
             ) from error
-        finally:
-            self.settings["lr"] = number
 
     def __call__(self, positions: Tensor) -> None:
         self.positions.copy_(positions)

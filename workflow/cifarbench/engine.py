@@ -90,9 +90,9 @@ class Engine:
         self.optimizer_step = plain_step(self.optimizer)
         self.schedule = make_schedule(config, self.optimizer, math.ceil(len(data.train) / config.batch_size))
         self.learning_rate = config.learning_rate  # of the step before
-        self.generators = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
-        self.generators["order"] = generator(config.seed, "order", torch.device("cpu"))
-        self.augment = Augmentation(config, self.data.scaled, self.generators)
+        augmenting = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
+        self.augment = Augmentation(config, self.data.scaled, augmenting)
+        self.generators = {**augmenting, "order": generator(config.seed, "order", torch.device("cpu"))}
         self.dropout_state: State = {}
         self.progress = Progress(
             torch.zeros((), device=device, dtype=torch.float64),
@@ -113,9 +113,10 @@ class Engine:
         streams = {name: generator.get_state() for name, generator in self.generators.items()}
         positions = torch.arange(min(self.config.batch_size, len(self.data.train)), device=self.device)
         self.model.train()
-        self.compute(positions)
         if can_be_recorded(self.config, self.device) and self.is_whole(positions):
             self.recorded = RecordedStep(self.compute, positions, self.optimizer, self.augment.generators)
+        else:
+            self.compute(positions)
         with torch.no_grad():
             for tensor in self.tensors():
                 # What the optimizer has made by now began as zeros.

@@ -122,6 +122,7 @@ def prepare_torch(config: TrainConfig, device: torch.device, threads: int) -> No
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(config.deterministic, warn_only=True)
         torch.backends.cudnn.benchmark = not config.deterministic
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nobody reads it
 
 
 def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
