@@ -4,6 +4,7 @@ On a GPU a small network with small batches waits for the launches, hundreds in 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -43,8 +44,9 @@ class RecordedStep:
         self.positions = positions.clone()
         self.learning_rate = torch.tensor(self.settings["lr"], device=positions.device)
         self.graph = torch.cuda.CUDAGraph()
-        for generator in generators.values():
-            self.graph.register_generator_state(generator)
+        with warnings.catch_warnings(action="ignore"):  # newer PyTorch needs no telling, and says so
+            for generator in generators.values():
+                self.graph.register_generator_state(generator)
         number, self.settings["lr"] = self.settings["lr"], self.learning_rate
         try:
             compute(self.positions)  # so that nothing is done for the first time while recording
