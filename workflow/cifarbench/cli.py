@@ -427,9 +427,11 @@ def bench_arguments(verb: argparse.ArgumentParser) -> None:
 
 def bench(args: argparse.Namespace) -> None:
     from .bench import bench
-    from .train import choose_device
 
-    choose_device(args.device)
+    if args.device == "cuda":
+        from .train import choose_device
+
+        choose_device(args.device)
     bench(args.models, args.rounds, args.seconds, args.threads, args.device, args.output)
 
 
