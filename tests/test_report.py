@@ -348,6 +348,8 @@ def test_the_head_says_the_strongest_finding_of_each_study(tmp_path: Path) -> No
     text = Text(page_of(plan, table, tmp_path)).text
     assert "Rates : no difference between 4 configurations is beyond seed noise" in text
     assert "Not distinguishable from it: " in text
+    several = Text(page_of(*synthetic(configurations=5, seeds=3), tmp_path)).text
+    assert "With 3 seeds, none of 4 others can be told apart from it." in several
     table["final.test.top1"] = 0.5 + 10 * table["config.learning_rate"] + table["config.seed"] / 1000
     text = Text(page_of(plan, table, tmp_path)).text
     assert "Rates : learning rate 0.008 beats learning rate 0.001 by 7.0 points" in text

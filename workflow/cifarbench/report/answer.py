@@ -89,6 +89,9 @@ def _undecided(contenders: list[Configuration]) -> list[str]:
     close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
     if not close:
         return ["Each of the others is lower beyond seed noise."]
+    if len(close) == len(rivals) > 3:
+        seeds = len(contenders[0].metrics["accuracy"].values)
+        return [f"With {count(seeds, 'seed')}, none of {len(close)} others can be told apart from it."]
     more = [count(len(close) - 3, "more", "more")] if len(close) > 3 else []
     return [f"Not distinguishable from it: {listed(close[:3] + more)}."]
 
