@@ -170,7 +170,7 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     assert len(names) == 2
     # The report is made all the same, from what is done.
     page = (tmp_path / "reports/index.html").read_text()
-    assert "2 runs failed, or under way" in page
+    assert "2 runs failed. Their logs end so:" in page
     assert page.count("RuntimeError") == 2
 
 
