@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from cifarbench import bench_workflow
-from cifarbench.bench import WAYS, config_for, naive_steps, our_steps, summarise, timed
+from cifarbench.bench import WAYS, config_for, naive_steps, our_steps, read_speed, summarise, timed
 from cifarbench.cli import main
+from cifarbench.errors import UserError
 from cifarbench.models import build_model
 
 CPU = torch.device("cpu")
@@ -53,6 +54,13 @@ def test_the_workflow_is_timed_in_rounds_and_the_median_counts(
 
 def test_a_model_that_is_not_timed_is_refused(fails: Callable[..., str]) -> None:
     assert "invalid choice: 'lenet'" in fails("bench", "--models", "lenet", "--output", "x.json")
+
+
+def test_figures_of_another_version_are_refused_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text('{"threads": 2, "rounds": 3, "rows": []}')
+    with pytest.raises(UserError, match="was written by another version; remove it"):
+        read_speed(path)
 
 
 def test_a_gpu_that_is_not_there_is_said_before_anything_is_timed(fails: Callable[..., str]) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from cifarbench.cli import main
+import test_train
 from cifarbench.cuda_graph import leave_default_stream
 from cifarbench.data import load
 from cifarbench.engine import Engine, stream_seed
 from cifarbench.knobs import TrainConfig
 from cifarbench.model_files import BUILTIN_MODELS
 from cifarbench.models import build_model
-from cifarbench.record import METRICS, WEIGHTS, Record, read_record
+from cifarbench.record import WEIGHTS, Record
 from cifarbench.train import prepare_torch
 from conftest import SMALL
 
@@ -42,10 +42,7 @@ RECIPES = {
 
 
 def train(digits: Path, output: Path, *flags: str) -> Record:
-    small = ["--validation-images", "200", "--batch-size", "64", "--epochs", "3"]
-    call = ["train", "--data", str(digits), "--output", str(output), "--device", GPU.type, *small, *flags]
-    assert main(call) == 0
-    return read_record(output / METRICS)
+    return test_train.train(digits, output, "--device", GPU.type, "--epochs", "3", *flags)
 
 
 def engine_for(digits: Path, **knobs: object) -> Engine:

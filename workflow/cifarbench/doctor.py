@@ -58,11 +58,15 @@ def versions(_plan: Plan) -> Finding:
     from packaging.requirements import Requirement
 
     needed = [Requirement(text) for text in requires("cifarbench") or ()]
-    wrong = [
-        f"{need.name} {installed_version(need.name) or 'is missing'}, but {need} is needed"
+    installed = {
+        need: installed_version(need.name)
         for need in needed
-        if (need.marker is None or need.marker.evaluate({"extra": ""}))
-        and not need.specifier.contains(installed_version(need.name) or "0", prereleases=True)
+        if need.marker is None or need.marker.evaluate({"extra": ""})
+    }
+    wrong = [
+        f"{need.name} {found or 'is missing'}, but {need} is needed"
+        for need, found in installed.items()
+        if found is None or not need.specifier.contains(found, prereleases=True)
     ]
     mend = f"pip install --require-hashes -r {LOCK}" if LOCK.exists() else "pip install it"
     if wrong:
@@ -70,7 +74,7 @@ def versions(_plan: Plan) -> Finding:
     other = differing() if LOCK.exists() else []
     if other:
         return Finding(True, f"{', '.join(other)}: may do, but is not what was tested; {mend}")
-    return Finding(True, f"{len(needed)} packages are as they must be")
+    return Finding(True, f"{len(installed)} packages are as they must be")
 
 
 def differing() -> list[str]:
