@@ -29,7 +29,7 @@ bench: $(READY) ## training beside a naive one, the workflow beside its training
 	cifarbench bench --output results/bench.json
 	cifarbench bench-workflow --output results/bench-workflow.json
 	cifarbench bench-scale --output results/bench-scale.json
-	python tests/bench_report.py --output results/bench-report.json
+	python tests/helpers/bench_report.py --output results/bench-report.json
 
 format: $(READY) ## rewrite the sources as `check` wants them
 	ruff check --fix .
@@ -40,7 +40,7 @@ schema: $(READY) ## workflow/config.schema.json from the typed config
 	cifarbench schema >workflow/config.schema.json
 
 picture: demo ## the picture in the README, from the demo's report
-	python tests/picture.py demo/reports/index.html .github/report.png
+	python tests/helpers/picture.py demo/reports/index.html .github/report.png
 
 # The versions that everything is tested with, with hashes, for every platform; needs uv. Keeps what is locked
 # already; `uv pip compile --upgrade-package NAME` moves one on.

@@ -11,15 +11,16 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 # Snakefiles share their names with Snakemake's own module, so functions are not imported into it.
-import cifarbench.archives
-import cifarbench.config
-import cifarbench.download
+import cifarbench.data.archives
+import cifarbench.config.benchmark
+import cifarbench.config.flags
+import cifarbench.data.catalogue
 import cifarbench.errors
 import cifarbench.machine
-import cifarbench.model_files
-import cifarbench.pack
-import cifarbench.plan
-import cifarbench.resources
+import cifarbench.models.catalogue
+import cifarbench.plan.packs
+import cifarbench.plan.plan
+import cifarbench.sweep.expectation
 
 cifarbench.machine.prefer_this_python()
 
@@ -29,15 +30,16 @@ shell.prefix("trap : TERM; ")
 
 try:
     # A relative path in a config is looked for in the working directory, then beside the config.
-    CONFIG = cifarbench.config.locate(
-        cifarbench.config.parse(config), [Path(), *(Path(file).parent for file in workflow.configfiles)]
+    CONFIG = cifarbench.config.benchmark.locate(
+        cifarbench.config.benchmark.parse(config),
+        [Path(), *(Path(file).parent for file in workflow.configfiles)],
     )
-    PLAN = cifarbench.plan.make_plan(CONFIG)
+    PLAN = cifarbench.plan.plan.make_plan(CONFIG)
 except cifarbench.errors.UserError as error:
     raise WorkflowError(str(error)) from None
 
 RUNS = {run.id: run.config for run in PLAN.runs}
-PACKS = cifarbench.pack.packs(PLAN.runs, CONFIG.pack)
+PACKS = cifarbench.plan.packs.packs(PLAN.runs, CONFIG.pack)
 PACK_OF = {run: pack for pack, runs in PACKS.items() for run in runs}
 DATASETS = {dataset.name: dataset for dataset in PLAN.datasets}
 
@@ -59,17 +61,17 @@ def run_config(wildcards):
 
 
 def download_url(wildcards):
-    return cifarbench.download.address(DATASETS[wildcards.dataset])[0]
+    return cifarbench.data.catalogue.address(DATASETS[wildcards.dataset])[0]
 
 
 def download_sha256(wildcards):
-    return cifarbench.download.address(DATASETS[wildcards.dataset])[1]
+    return cifarbench.data.catalogue.address(DATASETS[wildcards.dataset])[1]
 
 
 def source_of(wildcards):
     """The downloaded archive of a data set, its local archive or folder, or nothing (digits)."""
     dataset = DATASETS[wildcards.dataset]
-    remote = cifarbench.download.address(dataset)
+    remote = cifarbench.data.catalogue.address(dataset)
     return f"data/{dataset.name}/{remote[0].rsplit('/', 1)[-1]}" if remote else dataset.source or []
 
 
@@ -81,12 +83,12 @@ def source_flags(wildcards, input):
 def content_of(wildcards):
     """The hash of the source, wherever it lies: only another content is normalised again."""
     dataset = DATASETS[wildcards.dataset]
-    remote = cifarbench.download.address(dataset)
+    remote = cifarbench.data.catalogue.address(dataset)
     if remote or dataset.source is None or not Path(dataset.source).exists():
         return remote and remote[1]
     manifest = Path("data", dataset.name, "manifest.json")
     recorded = json.loads(manifest.read_text())["source_sha256"] if manifest.exists() else None
-    return cifarbench.archives.known_sha256(Path(dataset.source), manifest, recorded)
+    return cifarbench.data.archives.known_sha256(Path(dataset.source), manifest, recorded)
 
 
 def manifest_of(wildcards):
@@ -99,13 +101,13 @@ def images_of(wildcards):
 
 def own_model(wildcards):
     """The file of a model of the user's own, so that editing it trains again; nothing for built-in ones."""
-    path = cifarbench.model_files.model_file(CONFIG, run_config(wildcards).model)
-    return [] if path in cifarbench.model_files.BUILTIN_MODELS.values() else str(path)
+    path = cifarbench.models.catalogue.model_file(CONFIG, run_config(wildcards).model)
+    return [] if path in cifarbench.models.catalogue.BUILTIN_MODELS.values() else str(path)
 
 
 def train_flags(wildcards, input):
     own = ["--model-file", input.model_file] if input.get("model_file") else []
-    return cifarbench.plan.flags(run_config(wildcards)) + own
+    return cifarbench.config.flags.flags(run_config(wildcards)) + own
 
 
 def pack_of(wildcards):
@@ -155,15 +157,15 @@ def gpus(wildcards):
 
 
 def train_minutes(wildcards, input, attempt):
-    return cifarbench.resources.minutes(
+    return cifarbench.sweep.expectation.minutes(
         [run_config(wildcards)], input.manifest, Path("results/runs"), attempt
     )
 
 
 def pack_minutes(wildcards, input, attempt):
     configs = [run_config(run) for run in pack_members(wildcards)]
-    return cifarbench.resources.minutes(configs, input.manifest, Path("results/runs"), attempt)
+    return cifarbench.sweep.expectation.minutes(configs, input.manifest, Path("results/runs"), attempt)
 
 
 def megabytes(_wildcards, input, attempt):
-    return cifarbench.resources.megabytes(input.images, attempt)
+    return cifarbench.sweep.expectation.megabytes(input.images, attempt)

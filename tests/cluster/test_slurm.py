@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 import pytest
 
-from cifarbench.cli import main
-from cifarbench.knobs import TrainConfig
-from cifarbench.plan import flags, read_plan, run_id
-from cifarbench.record import CHECKPOINT, METRICS, read_record
-from cifarbench.status import sweep_status
-from conftest import REPOSITORY, SMALL, lacking, needs, snakemake_command
-from slurm import GPUS, NODES, Slurm, wait_until
-from test_checkpoint import same_result
-from test_workflow import trained, write_config
+from cifarbench.cli.parser import main
+from cifarbench.config.flags import flags
+from cifarbench.config.ids import run_id
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.plan.plan import read_plan
+from cifarbench.records.folder import CHECKPOINT, METRICS
+from cifarbench.records.record import read_record
+from cifarbench.sweep.status import sweep_status
+from helpers.repository import REPOSITORY, SMALL, lacking, needs, snakemake_command, trained, write_config
+from helpers.slurm import GPUS, NODES, Slurm, wait_until
+from helpers.training import same_result
 
 KNOBS = {"model": "slow", "epochs": 20}
 SEEDS = range(len(NODES) * GPUS + 1)  # one more than can be trained at once

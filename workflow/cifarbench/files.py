@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 
-from .errors import UserError, explain
+from cifarbench.errors import UserError, explain
 
 M = TypeVar("M", bound=BaseModel)
 UMASK = os.umask(0)

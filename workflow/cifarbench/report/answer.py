@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..verdicts import TESTED, counts
-from .results import Configuration, Measured, Results, beside_best
-from .section import study_anchor
-from .words import count, listed, number, percent, spread
+from cifarbench.analysis.results import Configuration, Measured, Results, beside_best
+from cifarbench.analysis.verdicts import TESTED, counts
+from cifarbench.report.section import study_anchor
+from cifarbench.report.words import count, listed, number, percent, spread
 
 FINDINGS = 5  # studies whose finding is told at once
 # Outcomes of one claim and of several, in a sentence.

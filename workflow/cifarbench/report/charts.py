@@ -12,8 +12,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from .figures import legend
-from .results import COSTS, Configuration, Cost, curve
+from cifarbench.analysis.results import COSTS, Configuration, Cost, curve
+from cifarbench.report.figures import legend
 
 POINTS = 60  # of one curve; longer ones are thinned
 ROWS = alt.NamedData("rows")  # page.js fills it

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import figures
-from .results import Configuration, Results, calibration, confusion
-from .section import Section
-from .words import listed, number, percent
+from cifarbench.analysis.results import Configuration, Results, calibration, confusion
+from cifarbench.report import figures
+from cifarbench.report.section import Section
+from cifarbench.report.words import listed, number, percent
 
 CLASSES = 20  # that tables show at most
 CONFUSIONS = 5  # of each model that are told

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from .results import COSTS, METRICS, Configuration, calibration, curve
+from cifarbench.analysis.results import COSTS, METRICS, Configuration, calibration, curve
 
 LABEL_LENGTH = 58  # characters that fit above a row
 BOTTOM = 0.45  # inches for the labels of the x axis

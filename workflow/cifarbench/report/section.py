@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .figures import Drawing
+from cifarbench.report.figures import Drawing
 
 
 class Section(NamedTuple):

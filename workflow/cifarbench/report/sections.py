@@ -9,14 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compare import verdict
-from ..plan import Run, flags, format_value
-from ..staleness import stale_runs
-from ..stats import distinguishable
-from ..verdicts import TESTED, figure
-from . import charts, figures
-from .failures import failures
-from .results import (
+from cifarbench.analysis.compare import verdict
+from cifarbench.analysis.results import (
     COSTS,
     METRICS,
     PAIRS,
@@ -30,8 +24,16 @@ from .results import (
     on_same_images,
     pareto_front,
 )
-from .section import Section, study_anchor
-from .words import amount, number, percent, spread
+from cifarbench.analysis.stats import distinguishable
+from cifarbench.analysis.verdicts import TESTED, figure
+from cifarbench.config.flags import flags
+from cifarbench.config.ids import format_value
+from cifarbench.plan.grid import Run
+from cifarbench.report import charts, figures
+from cifarbench.report.failures import failures
+from cifarbench.report.section import Section, study_anchor
+from cifarbench.report.words import amount, number, percent, spread
+from cifarbench.sweep.staleness import stale_runs
 
 SHOWN = 24  # configurations that a study's figures show at most; as many as curves look different
 

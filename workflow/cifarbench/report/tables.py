@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..collect import write_table
-from ..files import write_text
-from .results import METRICS, Configuration, Results
+from cifarbench.analysis.results import METRICS, Configuration, Results
+from cifarbench.analysis.table import write_table
+from cifarbench.files import write_text
 
 KINDS = ("csv", "parquet", "md", "tex")
 

@@ -1,6 +1,6 @@
 """Numbers as the report writes them."""
 
-from .results import METRICS, Seeds
+from cifarbench.analysis.results import METRICS, Seeds
 
 
 def percent(fraction: float, digits: int = 1) -> str:

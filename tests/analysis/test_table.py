@@ -1,0 +1,138 @@
+"""The table of a plan: one row per planned run, and a stop where a record is not what it should be."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from cifarbench.analysis.table import collect, of_predictions, read_table
+from cifarbench.cli.parser import main
+from cifarbench.config.benchmark import parse
+from cifarbench.config.flags import flags
+from cifarbench.errors import UserError
+from cifarbench.plan.plan import Plan, make_plan, write_plan
+from helpers.repository import SMALL
+from helpers.synthetic import synthetic
+
+
+@pytest.fixture
+def half_done(digits: Path, tmp_path: Path) -> Plan:
+    """A plan of two runs, of which the first is trained."""
+    study = {"name": "s", "title": "S", "runs": [{**SMALL, "seed": [0, 1]}]}
+    plan = make_plan(parse({"studies": [study]}))
+    first = plan.runs[0]
+    call = [
+        "train",
+        "--data",
+        str(digits),
+        "--output",
+        str(tmp_path / "runs" / first.id),
+        *flags(first.config),
+    ]
+    assert main(call) == 0
+    return plan
+
+
+def test_a_missing_run_keeps_its_row(half_done: Plan, tmp_path: Path) -> None:
+    collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")
+    table = read_table(tmp_path / "runs.parquet")
+    assert table["run"].tolist() == [run.id for run in half_done.runs]
+    assert table["status"].tolist() == ["completed", "missing"]
+    assert table["config.seed"].tolist() == [0, 1]
+    assert table["final.test.top1"].notna().tolist() == [True, False]
+    assert table["last_words"].isna().tolist() == [True, True]
+    assert table["state"][1] == "waiting"
+    assert len(table["epochs"][0]) == 1
+    assert table["epochs"][0][0]["epoch"] == 1
+
+
+def test_a_run_that_failed_or_was_interrupted_says_so(half_done: Plan, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / half_done.runs[1].id
+    folder.mkdir()
+    (folder / "train.log").write_bytes("\n".join(["early", *"12345", "\xe9" * 999]).encode("latin-1"))
+    (folder / "checkpoint.pt").touch()
+    table = collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")
+    lines = table["last_words"][1].splitlines()
+    assert lines[:4] == list("2345")
+    assert len(lines[4]) == 300
+    assert table["state"][1] == "interrupted"
+    (folder / "checkpoint.pt").unlink()
+    assert collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet")["state"][1] == "failed"
+
+
+def test_the_table_has_the_same_bytes_again(half_done: Plan, tmp_path: Path) -> None:
+    for name in "ab":
+        collect(half_done, tmp_path / "runs", tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_bad_record_stops_and_is_named(half_done: Plan, tmp_path: Path, fails: Callable[..., str]) -> None:
+    first, second = (tmp_path / "runs" / run.id / "metrics.json" for run in half_done.runs)
+    write_plan(half_done, tmp_path / "plan.json")
+    call = [
+        "collect",
+        tmp_path / "plan.json",
+        "--runs",
+        tmp_path / "runs",
+        "--output",
+        tmp_path / "out.parquet",
+    ]
+    content = first.read_text()
+
+    second.parent.mkdir()
+    second.write_text(content)
+    assert f"{second}: is the record of run '{half_done.runs[0].id}'; remove it" in fails(*call)
+    second.write_text(content[:1000])
+    assert str(second) in fails(*call)
+    record = json.loads(content)
+    second.write_text(json.dumps({**record, "schema_version": 2}))
+    assert f"{second}.schema_version: 2 is not allowed" in fails(*call)
+    second.write_text(json.dumps({**record, "status": "fine"}))
+    assert f"{second}.status: 'fine' is not allowed" in fails(*call)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_table_or_plan_that_is_none_is_named(
+    half_done: Plan, tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    plan, table = tmp_path / "plan.json", tmp_path / "x.parquet"
+    write_plan(half_done, plan)
+    table.write_text("no table")
+    out = ["--output", tmp_path / "report"]
+    assert "x.parquet: cannot be read" in fails("report", plan, table, *out)
+    assert "none.json: cannot be read" in fails("report", tmp_path / "none.json", table, *out)
+    with pytest.raises(UserError, match="make it with `cifarbench collect`"):
+        read_table(tmp_path / "none.parquet")
+
+
+def test_a_table_of_another_version_is_refused(tmp_path: Path) -> None:
+    _, table = synthetic(configurations=1, seeds=1)
+    table.assign(schema_version=9).to_parquet(tmp_path / "runs.parquet")
+    with pytest.raises(UserError, match="schema_version 9 is not known, only 1"):
+        read_table(tmp_path / "runs.parquet")
+
+
+def test_a_bit_says_which_test_images_were_right(tmp_path: Path) -> None:
+    label, predicted = np.arange(10, dtype=np.int16), np.array([0, 1, 2, 9, 4, 5, 6, 7, 8, 0], np.int16)
+    probability = np.linspace(0.1, 1, 10, dtype=np.float32)
+    path = tmp_path / "predictions.safetensors"
+    save_file({"label": label, "predicted": predicted, "probability": probability}, path)
+    right = np.unpackbits(np.frombuffer(of_predictions(path)["correct"], np.uint8))
+    assert right[:10].tolist() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 0]
+    assert of_predictions(tmp_path / "none") == {"correct": None}
+
+
+def test_the_bins_of_confidence_give_the_calibration_error_of_the_record(
+    half_done: Plan, tmp_path: Path
+) -> None:
+    row = collect(half_done, tmp_path / "runs", tmp_path / "runs.parquet").iloc[0]
+    images = np.array(row["calibration.images"])
+    gap = np.abs(np.subtract(row["calibration.confidence"], row["calibration.accuracy"]))
+    assert images.sum() == row["final.test.images"]
+    error = (gap * images).sum() / images.sum()
+    assert error == pytest.approx(row["final.test.calibration_error"], abs=1e-6)
+    bits = np.frombuffer(row["correct"], np.uint8)
+    assert np.unpackbits(bits).sum() == pytest.approx(row["final.test.top1"] * images.sum())

@@ -1,0 +1,34 @@
+"""One short training on digits, and what of its result must be equal."""
+
+from pathlib import Path
+
+from cifarbench.cli.parser import main
+from cifarbench.records.folder import METRICS, PREDICTIONS, WEIGHTS
+from cifarbench.records.record import Record, read_record
+
+
+def train(digits: Path, output: Path, *flags: str) -> Record:
+    small = ["--validation-images", "200", "--batch-size", "64", "--epochs", "1"]
+    call = ["train", "--data", str(digits), "--output", str(output), *small, *flags]
+    assert main(call) == 0
+    return read_record(output / METRICS)
+
+
+def without_times(record: Record) -> dict[str, object]:
+    content = record.model_dump(exclude={"seconds", "images_per_second", "peak_memory_bytes", "finished"})
+    for epoch in content["epochs"]:
+        del epoch["train_seconds"], epoch["evaluation_seconds"]
+    return content
+
+
+def content(record: Record) -> dict[str, object]:
+    kept = without_times(record)
+    del kept["resumptions"]
+    return kept
+
+
+def same_result(first: Path, second: Path) -> bool:
+    for name in (WEIGHTS, PREDICTIONS):
+        if (first / name).read_bytes() != (second / name).read_bytes():
+            return False
+    return content(read_record(first / METRICS)) == content(read_record(second / METRICS))

@@ -1,0 +1,209 @@
+"""Interruption: stopped or killed at any moment, a training goes on to the very same bits."""
+
+import logging
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from cifarbench.cli.parser import main
+from cifarbench.errors import UserError
+from cifarbench.records.folder import CHECKPOINT, METRICS
+from cifarbench.records.record import read_record
+from cifarbench.training.checkpoint import Checkpoint
+from cifarbench.training.engine import Engine
+from helpers.training import same_result, train
+
+# Between them: every optimizer state, schedule, random stream and way to keep weights.
+RECIPES = {
+    "adam, all augmentation, dropout": "--model baseline --flip true --crop-padding 4 --cutout 8 "
+    "--dropout 0.5",
+    "sgd, warm-up and cosine": "--optimizer sgd --momentum 0.9 --learning-rate 0.05 --schedule cosine "
+    "--warmup-epochs 0.5 --report-epoch best_validation",
+    "rmsprop, one cycle, bfloat16": "--optimizer rmsprop --schedule one_cycle --precision bfloat16 "
+    "--model baseline",
+    "adagrad, multistep": "--optimizer adagrad --schedule multistep --milestones 1,2 --conventions keras",
+    "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
+}
+EPOCHS = ["--epochs", "3"]
+KILLS = 10
+FORKS = multiprocessing.get_context("forkserver")  # processes that begin with torch imported
+FORKS.set_forkserver_preload(["cifarbench.training.train"])
+STEPS = 3 * 20  # 1,237 images in batches of 64
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_stopped_at_random_steps_it_ends_with_the_same_bits(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    flags = [*EPOCHS, *RECIPES[recipe].split()]
+    train(digits, tmp_path / "whole", *flags)
+
+    stops = sorted(random.Random(recipe).sample(range(1, STEPS), 4))
+    steps, plain_step = 0, Engine.step
+
+    def stopping_step(self: Engine, positions: torch.Tensor) -> None:
+        nonlocal steps
+        steps += 1
+        assert self.checkpoint is not None
+        self.checkpoint.stop_asked = steps in stops
+        plain_step(self, positions)
+
+    monkeypatch.setattr(Engine, "step", stopping_step)
+    small = ["--validation-images", "200", "--batch-size", "64"]
+    call = ["train", "--data", str(digits), "--output", str(tmp_path / "stopped"), *small, *flags]
+    for _ in stops:
+        with pytest.raises(SystemExit) as stop:
+            main(call)
+        assert stop.value.code == 75
+        assert [path.name for path in (tmp_path / "stopped").iterdir()] == [CHECKPOINT]
+    assert main(call) == 0
+    assert steps == STEPS
+    assert same_result(tmp_path / "whole", tmp_path / "stopped")
+    record = read_record(tmp_path / "stopped" / METRICS)
+    assert record.resumptions == len(stops)
+    assert record.seconds.train == pytest.approx(sum(e.train_seconds for e in record.epochs))
+    assert not (tmp_path / "stopped" / CHECKPOINT).exists()
+
+
+def call_of(digits: Path, output: Path, *flags: str) -> list[str]:
+    small = ["--validation-images", "200", "--batch-size", "64", "--model", "baseline"]
+    return ["train", "--data", str(digits), "--output", str(output), *small, *flags]
+
+
+def process(digits: Path, output: Path, *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cifarbench", *call_of(digits, output, *flags)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_each_signal_saves_and_the_same_command_goes_on(digits: Path, tmp_path: Path) -> None:
+    flags = ["--epochs", "24"]
+    train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        running = process(digits, tmp_path / "stopped", *flags)
+        assert running.stderr is not None
+        while "epoch  " not in running.stderr.readline():  # one more is over
+            assert running.poll() is None
+        running.send_signal(number)
+        rest = running.communicate()[1]
+        assert running.returncode == 75
+        assert "stopped and saved; the same command goes on from there" in rest
+        assert "Traceback" not in rest
+    again = process(digits, tmp_path / "stopped", *flags)
+    assert "going on after epoch" in again.communicate()[1]
+    assert again.returncode == 0
+    assert same_result(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_path: Path) -> None:
+    """kill -9, again and again, while a checkpoint is written after every step."""
+    flags = ["--epochs", "20", "--flip", "true"]
+    train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    checkpoint = tmp_path / "killed" / CHECKPOINT
+    moments = random.Random(0)
+
+    def written() -> int:
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+    call = call_of(digits, tmp_path / "killed", *flags, "--checkpoint-minutes", "0")
+    for _ in range(KILLS):
+        running, before = FORKS.Process(target=main, args=(call,)), written()
+        running.start()
+        while written() == before:
+            assert running.is_alive()
+        time.sleep(moments.uniform(0, 0.1))
+        running.kill()
+        running.join()
+        assert running.exitcode == -signal.SIGKILL
+    train(digits, tmp_path / "killed", "--model", "baseline", *flags)
+    assert same_result(tmp_path / "whole", tmp_path / "killed")
+    assert read_record(tmp_path / "killed" / METRICS).resumptions == KILLS
+    assert not list((tmp_path / "killed").glob("*set-aside"))
+
+
+class Harm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("harm",)
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut off", "no checkpoint", "a pickle that runs code", "another tool's", "another seed's"]
+)
+def test_a_checkpoint_that_is_not_ours_is_set_aside(
+    digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    output, path = tmp_path / "run", tmp_path / "run" / CHECKPOINT
+    checkpoint = Checkpoint(output, {"run": "another"}, 0)
+    checkpoint.save({"weights": torch.zeros(1000)})
+    if fault == "cut off":
+        path.write_bytes(path.read_bytes()[:2000])
+    elif fault == "no checkpoint":
+        path.write_text("no checkpoint")
+    elif fault == "a pickle that runs code":
+        torch.save({"identity": Harm()}, path)
+    elif fault == "another tool's":
+        torch.save([torch.zeros(3)], path)
+    caplog.set_level(logging.WARNING)
+    train(digits, output)
+    train(digits, tmp_path / "whole")
+    assert same_result(output, tmp_path / "whole")
+    assert (output / f"{CHECKPOINT}.set-aside").exists()
+    assert not Path("harm").exists()
+    reason = "has another run" if fault == "another seed's" else "cannot be read"
+    assert reason in caplog.text
+    assert "training starts over" in caplog.text
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_no_training_that_can_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = Checkpoint(tmp_path, {}, 0)
+    checkpoint.save({"epoch": 1})
+    with room_for(10_000):
+        checkpoint.save({"epoch": 2, "weights": torch.zeros(100_000)})
+        assert caplog.messages[0].startswith(f"{checkpoint.path}: cannot be written: File too large")
+        assert caplog.messages[0].endswith("; training goes on")
+        checkpoint.stop_asked = True
+        with pytest.raises(UserError, match="cannot be written: File too large"):
+            checkpoint.save({"epoch": 2, "weights": torch.zeros(100_000)})
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+    assert checkpoint.load(torch.device("cpu"))["epoch"] == 1
+
+
+def test_what_a_killed_save_has_left_goes_with_the_checkpoint(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path, {}, 0)
+    checkpoint.save({})
+    (tmp_path / f".{CHECKPOINT}.123.part").touch()
+    checkpoint.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_signal_is_lost_or_kept(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    checkpoint = Checkpoint(tmp_path, {}, 1e9)
+    with checkpoint.listening():
+        assert not checkpoint.due
+        signal.raise_signal(signal.SIGTERM)
+        assert checkpoint.due
+    assert signal.getsignal(signal.SIGTERM) is before

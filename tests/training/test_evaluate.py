@@ -1,0 +1,52 @@
+"""Figures of the record against scikit-learn's on the same predictions, and against numbers by hand."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics
+
+from cifarbench.training.evaluate import Outputs, accuracy, calibration_error, evaluate
+
+
+@pytest.fixture
+def outputs() -> Outputs:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 10, (500,), generator=random)
+    logits = torch.randn(500, 10, generator=random) + 2 * torch.nn.functional.one_hot(labels, 10)
+    return Outputs(logits, labels, torch.nn.functional.cross_entropy(logits, labels))
+
+
+def test_figures_are_scikit_learns(outputs: Outputs) -> None:
+    ours = evaluate(outputs, 10)
+    labels, logits = outputs.labels.numpy(), outputs.logits.numpy()
+    predicted = logits.argmax(1)
+    assert ours.images == 500
+    assert ours.top1 == pytest.approx(metrics.accuracy_score(labels, predicted))
+    assert accuracy(outputs).item() == pytest.approx(ours.top1)
+    assert ours.top5 == pytest.approx(metrics.top_k_accuracy_score(labels, logits, k=5))
+    assert ours.confusion == metrics.confusion_matrix(labels, predicted).tolist()
+    assert ours.per_class_accuracy == pytest.approx(metrics.recall_score(labels, predicted, average=None))
+    assert ours.loss == pytest.approx(metrics.log_loss(labels, outputs.logits.softmax(1).numpy()), rel=1e-5)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two bins of 15 hold images: 0.9 and 0.9 with one right (gap 0.4), 0.5 and right (gap 0.5).
+    confidence = torch.tensor([0.9, 0.9, 0.5])
+    correct = torch.tensor([True, False, True])
+    assert calibration_error(confidence, correct).item() == pytest.approx((2 * 0.4 + 0.5) / 3)
+    assert calibration_error(torch.ones(4), torch.ones(4, dtype=torch.bool)).item() == 0
+
+
+def test_calibration_error_is_numpys_histogram(outputs: Outputs) -> None:
+    confidence = outputs.logits.softmax(1).amax(1)
+    correct = outputs.logits.argmax(1) == outputs.labels
+    bins = np.digitize(confidence, np.linspace(0, 1, 16)[1:-1], right=True)
+    gaps = [abs((correct.numpy()[bins == b] - confidence.numpy()[bins == b]).sum()) for b in range(15)]
+    assert calibration_error(confidence, correct).item() == pytest.approx(sum(gaps) / 500, rel=1e-6)
+
+
+def test_few_classes_are_all_among_the_top_five() -> None:
+    three = Outputs(torch.eye(3), torch.tensor([0, 1, 1]), torch.tensor(float("nan")))
+    ours = evaluate(three, 3)
+    assert (ours.top1, ours.top5, ours.loss) == (pytest.approx(2 / 3), 1.0, None)
+    assert ours.per_class_accuracy == [1.0, 0.5, None]

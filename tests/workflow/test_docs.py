@@ -1,0 +1,115 @@
+"""The docs say what is there: verbs, targets, knobs; and the environments have the same versions."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+from cifarbench import __version__
+from cifarbench.cli.parser import VERBS, main, parser
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.records.fingerprint import PACKAGE, TRAINING_SOURCES
+from helpers.repository import REPOSITORY
+
+
+def read(path: str) -> str:
+    return (REPOSITORY / path).read_text(encoding="utf-8")
+
+
+def locked(python: str) -> dict[str, str]:
+    """Return the versions that the lock gives on Linux with this Python."""
+    environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.0"}
+    lines = re.findall(r"^([\w.-]+==[^\\\n]+?) *\\?$", read("envs/requirements.txt"), re.MULTILINE)
+    requirements = [Requirement(line) for line in lines]
+    return {
+        r.name: str(r.specifier).removeprefix("==")
+        for r in requirements
+        if r.marker is None or r.marker.evaluate(environment)
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_and_ends_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    help = capsys.readouterr().out
+    assert help.rstrip().splitlines()[-1].startswith(f"example: cifarbench {verb}")
+    example = shlex.split(help[help.rindex("example: cifarbench ") + 20 :].split(">")[0])
+    parser(example).parse_args(example)
+    assert f"cifarbench {verb}" in read("README.md")
+
+
+def test_every_knob_has_help_and_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    help = capsys.readouterr().out
+    for name, field in TrainConfig.model_fields.items():
+        assert field.description
+        assert name == "dataset" or f"--{name.replace('_', '-')} " in help
+
+
+def test_help_needs_no_torch() -> None:
+    program = (
+        "import sys\nfrom cifarbench.cli.parser import VERBS, parser\n"
+        "for verb in VERBS: parser([verb])\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_documents_name_only_targets_and_files_that_are_there() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    for document in ("README.md", "CONTRIBUTING.md", "profiles/README.md"):
+        assert set(re.findall(r"(?:^|`)make ([a-z]+)", read(document), re.MULTILINE)) <= targets, document
+        for path in re.findall(r"\]\(([^)#:]+)\)", read(document)):
+            assert ((REPOSITORY / document).parent / path).exists(), f"{document}: {path}"
+    assert {"demo", "test", "check"} <= targets
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"## {__version__}" in read("CHANGELOG.md")
+
+
+def test_the_conda_environment_has_the_versions_of_the_lock() -> None:
+    environment = yaml.safe_load(read("envs/cifarbench.yaml"))
+    python, _, pip = environment["dependencies"]
+    pins = dict(line.split("==") for line in pip["pip"])
+    versions = locked(python.removeprefix("python="))
+    assert pins == {name: versions[name] for name in pins}
+    asked = tomllib.loads(read("pyproject.toml"))["project"]["dependencies"]
+    names = {Requirement(line).name for line in asked}
+    assert set(pins) == {name for name in names if not name.startswith("snakemake")}
+
+
+def test_the_lock_satisfies_the_project_and_names_no_address() -> None:
+    text = read("envs/requirements.txt")
+    assert "://" not in text
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        wanted = Requirement(line)
+        for python in ("3.11", "3.12"):
+            version = {k.lower(): v for k, v in locked(python).items()}[wanted.name.lower()]
+            assert wanted.specifier.contains(version), line
+
+
+def test_the_sources_that_decide_training_are_there() -> None:
+    assert all((PACKAGE / name).is_file() for name in TRAINING_SOURCES)
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    for call in (["schema"], ["--help"], ["plan", str(REPOSITORY / "examples/demo.yaml")]):
+        command = [sys.executable, "-m", "cifarbench", *call]
+        done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.stderr == "", call
+    os.close(write_end)

@@ -1,0 +1,86 @@
+"""What several verbs share: the parser, the arguments of a training, and how a config is read."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cifarbench.config.benchmark import locate, parse, read
+from cifarbench.config.flags import add_knobs
+from cifarbench.plan.plan import Plan, make_plan
+
+INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the list of all flags."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def at_least_one(text: str) -> int:
+    """Read a whole number of 1 or more, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be a whole number of 1 or more")
+    return int(text)
+
+
+def plan_of(config: Path) -> Plan:
+    """Read a config and expand it; `-` is standard input."""
+    parsed = parse(read(config), "config" if str(config) == "-" else str(config))
+    return make_plan(locate(parsed, [Path(), config.parent]))
+
+
+def add_plan(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("plan", type=Path, help="file that `plan` wrote")
+
+
+def add_table(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("table", type=Path, help="file that `collect` wrote")
+
+
+def add_runs(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
+
+
+def add_rounds(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--rounds", type=at_least_one, default=3, help="times that all is measured (default: 3)"
+    )
+    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+
+
+def add_training(verb: argparse.ArgumentParser) -> None:
+    """Add how to train, which does not change what comes out."""
+    verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
+    verb.add_argument("--threads", type=at_least_one, default=1, help="processor threads to use (default: 1)")
+    verb.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=5,
+        help="save how far the training is this often; the same command goes on from there (default: 5)",
+    )
+
+
+def add_run(verb: argparse.ArgumentParser) -> None:
+    """Add what to train."""
+    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
+    add_knobs(verb, said_otherwise=("dataset",))  # what --data holds has a name
+
+
+@contextmanager
+def stopping_softly(verb: str) -> Iterator[None]:
+    """Exit with the code that means: saved, try again."""
+    from cifarbench.training.checkpoint import Interrupted
+
+    try:
+        yield
+    except Interrupted:
+        print(f"cifarbench {verb}: stopped and saved; the same command goes on from there", file=sys.stderr)
+        sys.exit(INTERRUPTED)

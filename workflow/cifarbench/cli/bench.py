@@ -1,0 +1,31 @@
+"""Time our training beside a naive one, in turn.
+
+example: cifarbench bench --models lenet5 --output results/bench.json
+"""
+
+import argparse
+from pathlib import Path
+
+from cifarbench.bench.training import MODELS, bench
+from cifarbench.cli.arguments import at_least_one
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--models", nargs="+", choices=MODELS, default=MODELS, help="models to time (default: all)"
+    )
+    verb.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where (default: cpu)")
+    verb.add_argument(
+        "--rounds", type=at_least_one, default=3, help="times that each way takes its turn (default: 3)"
+    )
+    verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
+    verb.add_argument("--threads", type=at_least_one, default=2, help="processor threads to use (default: 2)")
+    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.device == "cuda":
+        from cifarbench.training.device import choose_device
+
+        choose_device(args.device)
+    bench(args.models, args.rounds, args.seconds, args.threads, args.device, args.output)

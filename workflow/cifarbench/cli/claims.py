@@ -1,0 +1,20 @@
+"""Judge published claims by the records.
+
+example: cifarbench claims results/plan.json results/runs.parquet
+"""
+
+import argparse
+
+from cifarbench.analysis.table import read_table
+from cifarbench.analysis.verdicts import judge_all, text_table
+from cifarbench.cli.arguments import add_plan, add_table
+from cifarbench.plan.plan import read_plan
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    add_plan(verb)
+    add_table(verb)
+
+
+def run(args: argparse.Namespace) -> None:
+    print(text_table(judge_all(read_plan(args.plan), read_table(args.table))))

@@ -1,0 +1,21 @@
+"""Gather the records of a plan into one table.
+
+example: cifarbench collect results/plan.json --output results/runs.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from cifarbench.analysis.table import collect
+from cifarbench.cli.arguments import add_plan, add_runs
+from cifarbench.plan.plan import read_plan
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    add_plan(verb)
+    add_runs(verb)
+    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    collect(read_plan(args.plan), args.runs, args.output)

@@ -1,0 +1,24 @@
+"""Check whether this machine is ready for a config, and say what to do.
+
+example: cifarbench doctor config.yaml
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from cifarbench.cli.arguments import plan_of
+from cifarbench.sweep.doctor import examine, in_lines
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "config", type=Path, nargs="?", default=Path("config.yaml"), help="YAML file (default: config.yaml)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    findings = examine(plan_of(args.config))
+    print(in_lines(findings))
+    if not all(found.good for _, found in findings):
+        sys.exit(1)

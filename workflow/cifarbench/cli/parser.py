@@ -1,0 +1,84 @@
+"""The command line: `cifarbench <verb>`.
+
+Exit codes: 0 done, 1 failed, 2 the call or its input is wrong, 75 stopped by a signal and saved.
+
+A verb is a file in this folder: its docstring is the help, with an example, `arguments` adds what it takes,
+`run` does it. A file is imported only when its verb is called, so that --help and the rest answer at once.
+"""
+
+import argparse
+import ast
+import logging
+import os
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from cifarbench import __version__
+from cifarbench.cli.arguments import Parser
+from cifarbench.errors import UserError, suggest
+
+VERBS = {
+    path.stem.replace("_", "-"): path
+    for path in sorted(Path(__file__).parent.glob("*.py"))
+    if path.stem not in ("__init__", "parser", "arguments")
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb; return the exit code."""
+    try:
+        try:
+            return run_verb(sys.argv[1:] if argv is None else argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has enough; Python must not find that out again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def run_verb(argv: list[str]) -> int:
+    args, unknown = parser(argv).parse_known_args(argv)
+    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    try:
+        if unknown:
+            raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args.flags))
+        args.run(args)
+    except UserError as error:
+        print(f"cifarbench {args.verb}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _instead_of(word: str, flags: list[str]) -> str:
+    return suggest(word, flags) if word.startswith("-") else "; remove it, or quote what belongs together"
+
+
+def parser(argv: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of all verbs, with the arguments of the one that `argv` calls."""
+    root = Parser(
+        prog="cifarbench",
+        description="Train, compare and report small image classifiers.",
+        epilog="example: cifarbench train --model lenet5 --epochs 2 --data data/cifar10 --output /tmp/run",
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, path in VERBS.items():
+        summary, example = described(path)
+        verb = verbs.add_parser(
+            name, help=summary.rstrip("."), description=summary, epilog=example.replace("%", "%%")
+        )
+        if argv and argv[0] == name:
+            module = import_module(f"cifarbench.cli.{path.stem}")
+            module.arguments(verb)
+            flags = re.findall(r"(?<![\w-])--[a-z][\w-]*", verb.format_help())
+            verb.set_defaults(run=module.run, flags=flags)
+    return root
+
+
+def described(path: Path) -> tuple[str, str]:
+    """Return the summary and the example in the docstring of a verb's file, without importing it."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    summary, _, example = text.partition("\n\n")
+    return " ".join(summary.split()), example

@@ -1,0 +1,24 @@
+"""Pick the test images that say most of where models fail.
+
+example: cifarbench pictures results/plan.json results/runs.parquet --output results/pictures.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from cifarbench.analysis.pictures import pictures
+from cifarbench.analysis.table import read_table
+from cifarbench.cli.arguments import add_plan, add_runs, add_table
+from cifarbench.plan.plan import read_plan
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    add_plan(verb)
+    add_table(verb)
+    add_runs(verb)
+    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    pictures(read_plan(args.plan), read_table(args.table), args.runs, args.data, args.output)

@@ -1,0 +1,33 @@
+"""Say which runs a config asks for.
+
+example: cifarbench plan config.yaml --output results/plan.json
+"""
+
+import argparse
+from pathlib import Path
+
+from cifarbench.cli.arguments import add_runs, plan_of
+from cifarbench.errors import UserError
+from cifarbench.plan.plan import summary, write_plan
+from cifarbench.sweep.expectation import in_words, outlook
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("config", type=Path, help="YAML file, or - for standard input")
+    add_runs(verb)
+    verb.add_argument("--why", action="store_true", help="why each run that would be trained would be")
+    verb.add_argument("--output", type=Path, help="where to write the plan, as JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.why and str(args.config) == "-":
+        raise UserError("--why needs a config in a file, because Snakemake reads it too")
+    planned = plan_of(args.config)
+    print(summary(planned))
+    print(in_words(planned, outlook(planned, args.runs)))
+    if args.why:
+        from cifarbench.sweep.why import why
+
+        print(why(planned, args.config, args.runs))
+    if args.output:
+        write_plan(planned, args.output)

@@ -1,0 +1,55 @@
+"""Render the report.
+
+example: cifarbench report results/plan.json results/runs.parquet --output reports
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pandas import DataFrame
+
+from cifarbench.analysis.pictures import pictures
+from cifarbench.analysis.table import collect, read_table
+from cifarbench.cli.arguments import add_plan, add_runs
+from cifarbench.plan.plan import Plan, read_plan
+from cifarbench.records.speed import read_speed
+from cifarbench.report.page import render
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    add_plan(verb)
+    verb.add_argument(
+        "table",
+        type=Path,
+        nargs="?",
+        help="file that `collect` wrote (default: collect what is done, and pick the pictures)",
+    )
+    add_runs(verb)
+    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
+    verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
+    verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
+    verb.add_argument("--output", type=Path, required=True, help="folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    plan = read_plan(args.plan)
+    if args.table is None:
+        table, shown = done_so_far(plan, args.runs, args.data)
+    else:
+        table = read_table(args.table)
+        there = args.pictures and args.pictures.exists()
+        shown = read_table(args.pictures, "cifarbench pictures") if there else None
+    speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
+    baseline = read_table(args.baseline) if args.baseline else None
+    render(plan, table, args.output, speed, baseline, shown)
+
+
+def done_so_far(plan: Plan, runs: Path, data: Path) -> tuple[DataFrame, DataFrame]:
+    """Collect the runs that are done, and pick their pictures, as if both had been written and read."""
+    with TemporaryDirectory() as folder:
+        table, picked = Path(folder, "runs.parquet"), Path(folder, "pictures.parquet")
+        collect(plan, runs, table)
+        pictures(plan, read_table(table), runs, data, picked)
+        return read_table(table), read_table(picked)

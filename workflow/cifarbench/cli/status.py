@@ -1,0 +1,50 @@
+"""Say how a sweep stands: what is done, running, waiting or failed, and why.
+
+example: cifarbench status results/plan.json --watch
+"""
+
+import argparse
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from cifarbench.cli.arguments import plan_of
+from cifarbench.errors import UserError
+from cifarbench.plan.plan import read_plan
+from cifarbench.sweep.status import Known, retry_command, sweep_status
+from cifarbench.sweep.view import as_json, console_here, show, watch
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "plan",
+        type=Path,
+        nargs="?",
+        default=Path("results/plan.json"),
+        help="file that `plan` wrote, or a config (default: results/plan.json)",
+    )
+    verb.add_argument(
+        "--runs",
+        type=Path,
+        help="folder with one folder a run (default: `runs` beside plan.json, for a config results/runs)",
+    )
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--watch", action="store_true", help="on a terminal, go on until all is done")
+    how.add_argument("--json", action="store_true", help="everything about every run, for scripts")
+
+
+def run(args: argparse.Namespace) -> None:
+    is_plan, known, console = args.plan.suffix == ".json", Known(), console_here()
+    planned = read_plan(args.plan) if is_plan else plan_of(args.plan)
+    runs = args.runs or (args.plan.parent / "runs" if is_plan else Path("results/runs"))
+    if args.watch and not console.is_terminal:
+        raise UserError("--watch needs a terminal; leave it out, or take --json")
+    if args.watch:
+        with suppress(KeyboardInterrupt):
+            watch(lambda: sweep_status(planned, runs, known), console)
+    now = sweep_status(planned, runs, known)
+    retry = retry_command(now, runs, None if is_plan else args.plan)
+    if args.json:
+        print(json.dumps(as_json(now, retry), indent=1))
+    else:
+        show(now, retry, console)

@@ -1,0 +1,161 @@
+"""The typed config: what a data set, a study and a benchmark are called and may be; runs are in `knobs`.
+
+From it come the validation of `config.yaml` and its JSON schema.
+Nothing here imports torch, because Snakemake reads this at every call.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cifarbench.errors import UserError, explain, suggest
+
+
+def _slug(value: str) -> str:
+    if not value.replace("-", "").replace("_", "").isalnum() or not value.isascii():
+        raise ValueError("only letters, digits, '-' and '_' may stand in a name, because it becomes a path")
+    return value
+
+
+Slug = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_slug)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OwnModel(_Strict):
+    """A model from a file of the user's own, see examples/own-model."""
+
+    name: Slug = Field(description="name that runs use")
+    file: str = Field(description="Python file with a function build(classes, *, knobs)")
+
+
+DatasetFormat = Literal["cifar10", "cifar100", "digits", "folder"]
+
+
+class Dataset(_Strict):
+    """A data set, where it comes from, and how it is read."""
+
+    name: Slug = Field(description="name that runs use")
+    format: DatasetFormat = Field(
+        description="official CIFAR archive, scikit-learn's digits, or a folder or archive of images; "
+        "may be left out where the name says it"
+    )
+    source: str | None = Field(
+        None, description="path or URL; without one, the official address (cifar10, cifar100)"
+    )
+    sha256: str | None = Field(
+        None, description="checksum of the archive; known for the official ones", pattern="^[0-9a-f]{64}$"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_says_format(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "format" not in data and data.get("name") in get_args(DatasetFormat):
+            return {**data, "format": data["name"]}
+        return data
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.format == "folder" and self.source is None:
+            raise ValueError("source is missing; a folder data set needs a path or URL")
+        if self.format == "folder" and is_url(self.source) and self.sha256 is None:
+            raise ValueError(f"sha256 is missing; what comes from {self.source} must be verified before use")
+        if self.format == "digits" and self.source is not None:
+            raise ValueError(f"source {self.source!r} has no use: digits come with scikit-learn; remove it")
+        return self
+
+
+def is_url(source: str | None) -> bool:
+    return source is not None and source.startswith(("http://", "https://"))
+
+
+BUILTIN_DATASETS = (
+    Dataset(name="cifar10", format="cifar10"),
+    Dataset(name="cifar100", format="cifar100"),
+    Dataset(name="digits", format="digits"),
+)
+
+
+class Study(_Strict):
+    """A question and the runs that answer it. What varies between the runs is what is studied."""
+
+    name: Slug
+    title: str = Field(description="heading in the report")
+    question: str = Field("", description="what the reader wants to know")
+    defaults: dict[str, Any] = Field({}, description="knobs of every run of this study")
+    runs: list[dict[str, Any]] = Field(
+        min_length=1, description="knobs of each run, and a label; a list value is an axis of a grid"
+    )
+
+
+class Config(_Strict):
+    """A benchmark: what config.yaml holds."""
+
+    title: str = Field("Benchmark", description="heading of the report")
+    note: str = Field("", description="what a reader must know first, for example about the data")
+    models: list[OwnModel] = Field([], description="models from files of your own")
+    datasets: list[Dataset] = Field([], description="data sets of your own, or copies of the known ones")
+    defaults: dict[str, Any] = Field({}, description="knobs of every run; a list value is an axis of a grid")
+    pack: int = Field(
+        1, ge=1, description="trainings that one process does in turn; more pays for short ones"
+    )
+    max_epochs: int | None = Field(
+        None, ge=1, description="train no run for longer, to see the whole benchmark soon; the report says so"
+    )
+    claims: str | None = Field(None, description="file of published claims that the runs test")
+    studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
+
+    def dataset(self, name: str) -> Dataset:
+        """Return the data set of that name; the config's own come before the known ones."""
+        known = {dataset.name: dataset for dataset in (*BUILTIN_DATASETS, *self.datasets)}
+        if name not in known:
+            raise UserError(f"dataset: {name!r} is not known" + suggest(name, known))
+        return known[name]
+
+
+def parse(data: Any, where: str = "config") -> Config:
+    """Check a config that has been read from YAML. Raise UserError with a line for each fault."""
+    if not isinstance(data, Mapping):
+        raise UserError(f"{where}: {data!r} is not allowed: it must be a mapping with the key 'studies'")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise UserError(explain(error, where, _keys_at(error))) from None
+
+
+def _keys_at(error: ValidationError) -> list[str]:
+    place = [key for key in error.errors()[0]["loc"][:-1] if isinstance(key, str)]
+    kinds: dict[str, type[BaseModel]] = {"models": OwnModel, "datasets": Dataset, "studies": Study}
+    return list(kinds.get(place[-1] if place else "", Config).model_fields)
+
+
+def read(path: Path) -> Any:
+    """Read a YAML file, or standard input for `-`. Raise UserError if it is missing or no YAML."""
+    try:
+        return yaml.safe_load(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+
+
+def locate(config: Config, folders: list[Path]) -> Config:
+    """Resolve the config's relative paths: the first of `folders` that holds one, else as it is."""
+
+    def find(path: str | None) -> str | None:
+        if path is None or is_url(path):
+            return path
+        found = [folder / path for folder in folders if (folder / path).exists()]
+        return str(found[0]) if found else path
+
+    return config.model_copy(
+        update={
+            "models": [m.model_copy(update={"file": find(m.file)}) for m in config.models],
+            "claims": find(config.claims),
+            "datasets": [d.model_copy(update={"source": find(d.source)}) for d in config.datasets],
+        }
+    )

@@ -1,0 +1,87 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009), from the official binary or Python archive.
+
+https://www.cs.toronto.edu/~kriz/cifar.html describes both layouts. The binary one is downloaded, because
+it needs no pickle; a copy of the Python one that is already here is read by an unpickler that knows only
+arrays.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy._core.multiarray import _reconstruct
+
+from cifarbench.data.archives import members, sha256_of_files
+from cifarbench.data.catalogue import OFFICIAL, OfficialArchive
+from cifarbench.data.readers.source import SIZE, Images, Labels, Source
+from cifarbench.errors import UserError
+
+PIXELS = 3 * SIZE * SIZE
+
+
+def read_cifar10(path: Path | None, sha256: str | None) -> Source:
+    return _read(OFFICIAL["cifar10"], path, sha256)
+
+
+def read_cifar100(path: Path | None, sha256: str | None) -> Source:
+    return _read(OFFICIAL["cifar100"], path, sha256)
+
+
+def _read(official: OfficialArchive, path: Path | None, sha256: str | None) -> Source:
+    if path is None or not path.is_file():
+        raise UserError(f"{path}: is not the official archive; set `source` to the .tar.gz file itself")
+    expected = [sha256] if sha256 else [official.sha256, official.python_sha256]
+    found = sha256_of_files(path)
+    if found not in expected:
+        raise UserError(
+            f"{path}: wrong checksum: sha256 is {found}, expected {' or '.join(expected)}; fetch it again"
+        )
+    files = {name.name: content for name, content in members(path) if content is not None}
+    is_binary = any(name.endswith(".bin") for name in files)
+    try:
+        train, test, classes = (_binary if is_binary else _python)(official, files)
+    except (KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path}: is not laid out as the official archive: {error}; fetch it again") from None
+    images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
+    return Source(images, labels, *test, classes, found, False)
+
+
+Batch = tuple[Images, Labels]
+
+
+def _binary(official: OfficialArchive, files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
+    def batch(name: str) -> Batch:
+        records = np.frombuffer(files[f"{name}.bin"], np.uint8).reshape(-1, official.label_bytes + PIXELS)
+        labels = records[:, official.label_bytes - 1].astype(np.int64)
+        return records[:, official.label_bytes :].reshape(-1, 3, SIZE, SIZE), labels
+
+    classes = files[official.names[0]].decode().split()
+    return [batch(name) for name in official.train], batch(official.test), classes
+
+
+def _python(official: OfficialArchive, files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
+    def load(name: str) -> dict[bytes, Any]:
+        return _ArraysOnly(io.BytesIO(files[name]), encoding="bytes").load()
+
+    def batch(name: str) -> Batch:
+        content = load(name)
+        labels = content.get(b"fine_labels", content.get(b"labels"))
+        images = np.asarray(content[b"data"], np.uint8).reshape(-1, 3, SIZE, SIZE)
+        return images, np.asarray(labels, np.int64)
+
+    meta = load(official.names[1])
+    names = meta.get(b"fine_label_names", meta.get(b"label_names"))
+    classes = [name.decode() for name in names or []]
+    return [batch(name) for name in official.train], batch(official.test), classes
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Unpickle dictionaries, lists, strings and NumPy arrays; refuse everything else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        if module.split(".")[0] == "numpy" and name in known:
+            return known[name]
+        raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}, which is no array")

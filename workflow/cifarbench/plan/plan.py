@@ -1,0 +1,138 @@
+"""From a config to every run that it asks for, each with its id and the studies that need it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cifarbench.config.benchmark import Config, Dataset, Study
+from cifarbench.config.knobs import CONVENTION_KNOBS, MODEL_KNOBS, TrainConfig
+from cifarbench.errors import UserError
+from cifarbench.files import read_model, write_text
+from cifarbench.models.catalogue import model_file, model_knobs
+from cifarbench.plan.claims import Candidate, Claim, read_claims
+from cifarbench.plan.grid import Frozen, Run, _told, expand_study
+
+UNSET_KNOBS = (*MODEL_KNOBS, *CONVENTION_KNOBS)
+
+
+class PlannedStudy(Frozen):
+    """A study's runs by id, the knobs that vary between them, and a label for each configuration."""
+
+    name: str
+    title: str
+    question: str
+    varied: list[str]
+    labels: dict[str, str]
+    runs: list[str]
+
+
+class Plan(Frozen):
+    """All that is to be trained and why; the report is made from this and the records."""
+
+    schema_version: Literal[1] = 1
+    title: str
+    note: str
+    datasets: list[Dataset]
+    studies: list[PlannedStudy]
+    runs: list[Run]
+    claims: list[Claim] = Field([])
+
+
+def make_plan(config: Config) -> Plan:
+    """Expand the studies into runs, each once however many studies need it."""
+    names = [study.name for study in config.studies]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"studies: two have the name {name!r}; give each its own")
+    expanded = [(study, expand_study(config, study)) for study in config.studies]
+    runs = {run.id: run for _, labelled in expanded for run, _ in labelled}
+    used = {run.config.dataset for run in runs.values()}
+    studies = [_planned(config, study, labelled) for study, labelled in expanded]
+    return Plan(
+        title=config.title,
+        note=config.note
+        if config.max_epochs is None
+        else f"{_cut_short(config.max_epochs)} {config.note}".strip(),
+        datasets=[config.dataset(name) for name in sorted(used)],
+        studies=studies,
+        runs=list(runs.values()),
+        claims=_claims(config, studies, runs),
+    )
+
+
+def _claims(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Claim]:
+    if config.claims is None or config.max_epochs is not None:
+        return []
+    return read_claims(Path(config.claims), _candidates(config, studies, runs))
+
+
+def _cut_short(epochs: int) -> str:
+    passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"Cut short: every run that is longer was trained for {passes} only, and no claim is judged."
+
+
+def _candidates(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Candidate]:
+    """Return what claims can be about."""
+    return [
+        Candidate(study=study.name, configuration=key, label=label, knobs=knobs_in_force(config, train))
+        for study in studies
+        for key, train in {runs[run].configuration: runs[run].config for run in study.runs}.items()
+        for label in [study.labels[key]]
+    ]
+
+
+def knobs_in_force(config: Config, train: TrainConfig) -> dict[str, Any]:
+    """Return all knobs of a run, those left unset with the model's or the conventions' own value."""
+    own = model_knobs(model_file(config, train.model))
+    unset = {
+        name: train.resolved(name) if name in CONVENTION_KNOBS else own.get(name) for name in UNSET_KNOBS
+    }
+    return {name: unset.get(name) if value is None else value for name, value in train}
+
+
+def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
+    configs = {run.configuration: run.config for run, _ in labelled}
+    varied = [
+        name
+        for name in TrainConfig.model_fields
+        if name != "seed" and len({getattr(train, name) for train in configs.values()}) > 1
+    ]
+    given = {run.configuration: label for run, label in labelled}
+    return PlannedStudy(
+        name=study.name,
+        title=study.title,
+        question=study.question,
+        varied=varied,
+        labels={
+            key: given[key] or _what_varies(knobs_in_force(config, train), varied)
+            for key, train in configs.items()
+        },
+        runs=[run.id for run, _ in labelled],
+    )
+
+
+def _what_varies(knobs: dict[str, Any], varied: list[str]) -> str:
+    """Name a configuration by what varies in its study; knobs that it does not have are not told."""
+    told = [name for name in varied if name != "model" and knobs[name] not in (None, ())]
+    model = [knobs["model"]] if "model" in varied or not told else []
+    return ", ".join(model + [_told(name, knobs[name]) for name in told])
+
+
+def summary(plan: Plan) -> str:
+    """Say in a few lines what a plan will train."""
+    lines = [f"{plan.title}: {len(plan.studies)} studies, {len(plan.runs)} distinct runs"]
+    for study in plan.studies:
+        varied = ", ".join(study.varied) or "nothing but the seed"
+        lines.append(
+            f"  {study.name}: {len(study.labels)} configurations, {len(study.runs)} runs; varies {varied}"
+        )
+    return "\n".join(lines)
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    write_text(path, plan.model_dump_json(indent=1) + "\n")
+
+
+def read_plan(path: Path) -> Plan:
+    return read_model(Plan, path, "cifarbench plan")

@@ -1,0 +1,10 @@
+"""The names of the files in a run's folder."""
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "train.log"
+METRICS = "metrics.json"
+WEIGHTS = "weights.safetensors"
+PREDICTIONS = "predictions.safetensors"
+
+
+PACKED = "packed"

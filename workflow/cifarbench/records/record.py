@@ -1,0 +1,143 @@
+"""The record of one run, `metrics.json`: checked when it is written and when it is read.
+
+Accuracies are fractions of 1, times are seconds of wall clock with the device synchronised.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.files import read_model, write_text
+from cifarbench.records.folder import METRICS
+
+Fraction = float  # of 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Epoch(_Part):
+    """One pass. The training figures are running means while the weights move, dropout on, as Keras has
+    them; validation and test are measured after the pass."""
+
+    epoch: int = Field(ge=1)
+    learning_rate: float
+    """At the last step of the epoch."""
+    running_train_loss: float | None
+    running_train_accuracy: Fraction
+    validation_loss: float | None
+    validation_accuracy: Fraction | None
+    test_loss: float | None
+    test_accuracy: Fraction
+    train_seconds: float
+    evaluation_seconds: float
+
+
+class Evaluation(_Part):
+    """What the kept weights reach on one part of the data. Rows of `confusion` are true classes; a class
+    without images in this part has no accuracy."""
+
+    images: int
+    loss: float | None
+    top1: Fraction
+    top5: Fraction
+    per_class_accuracy: list[Fraction | None]
+    confusion: list[list[int]]
+    calibration_error: float | None
+
+
+class Final(_Part):
+    """The kept weights: of which epoch, chosen how, and how good."""
+
+    epoch: int
+    chosen_by: Literal["last", "best_validation", "best_test"]
+    validation: Evaluation | None
+    test: Evaluation
+
+
+class DataFacts(_Part):
+    name: str
+    manifest_sha256: str
+    images_sha256: str
+    classes: list[str]
+    train_images: int
+    validation_images: int
+    test_images: int
+
+
+class ModelFacts(_Part):
+    """`parameters` counts BatchNorm's running statistics too; `flops` is of the forward pass on one image."""
+
+    parameters: int
+    trainable_parameters: int
+    flops: int
+
+
+class Seconds(_Part):
+    """Where the time went. `setup` is data and model, `trial` the search for the fastest way where a knob is
+    `auto`, `warmup` one discarded step."""
+
+    setup: float
+    trial: float = 0.0
+    warmup: float
+    train: float
+    evaluation: float
+    total: float
+
+
+class Environment(_Part):
+    """The machine that ran the job."""
+
+    device: str
+    device_name: str
+    driver: str | None
+    cuda: str | None
+    threads: int
+    platform: str
+    python: str
+    versions: dict[str, str]
+
+
+class Code(_Part):
+    """What decided the training: the commit, whether it was changed, hashes of the sources and the model."""
+
+    version: str
+    commit: str | None
+    dirty: bool | None
+    source_sha256: str
+    model_sha256: str
+
+
+class Record(_Part):
+    schema_version: Literal[1] = 1
+    run: str
+    configuration: str
+    status: Literal["completed", "diverged"]
+    config: TrainConfig
+    in_force: dict[str, str | float | None]
+    """The knobs that `conventions` or a trial filled, as they were."""
+    data: DataFacts
+    model: ModelFacts
+    epochs: list[Epoch]
+    final: Final
+    seconds: Seconds
+    images_per_second: float
+    resumptions: int
+    """How often the training was interrupted and went on."""
+    peak_memory_bytes: int
+    environment: Environment
+    code: Code
+    finished: str
+    """UTC, ISO 8601."""
+
+
+def write_record(record: Record, folder: Path) -> None:
+    checked = Record.model_validate(record.model_dump())
+    write_text(folder / METRICS, checked.model_dump_json(indent=1) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    return read_model(Record, path, "cifarbench train")

@@ -1,0 +1,116 @@
+"""Render the report, one HTML file that opens offline: `cifarbench report PLAN TABLE --output reports`.
+
+A pure function of the plan, the table of records and the pictures: same inputs, same bytes. A section is one
+function in `sections` and one line in SECTIONS there.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from cifarbench import __version__
+from cifarbench.analysis.results import Results
+from cifarbench.analysis.table import write_table
+from cifarbench.files import atomic, write_text
+from cifarbench.plan.plan import Plan, write_plan
+from cifarbench.report import answer, charts, sections, words
+from cifarbench.report.figures import Drawing
+from cifarbench.report.tables import KINDS, all_tables, write_tables
+
+PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
+FIGURES, TABLES = "figures", "tables"
+
+
+def render(
+    plan: Plan,
+    table: pd.DataFrame,
+    output: Path,
+    speed: dict[str, Any] | None = None,
+    baseline: pd.DataFrame | None = None,
+    pictures: pd.DataFrame | None = None,
+) -> None:
+    """Write the page into `output`, its figures and tables for papers beside it, and the plan and the table
+    from which it can be made again.
+
+    `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with;
+    `pictures` what `cifarbench pictures` wrote.
+    """
+    results = Results(plan, table, speed, baseline, pictures)
+    if results.ranked:
+        charts.library()  # takes as long as the figures
+    made = [section for make in sections.SECTIONS for section in make(results)]
+    tables = all_tables(results)
+    write_plan(plan, output / PLAN)
+    write_table(table, output / TABLE)
+    write_figures([drawing for section in made for drawing in section.drawings], output / FIGURES)
+    write_tables(tables, output / TABLES)
+    remove_others(output / TABLES, set(tables), KINDS)
+    write_text(output / PAGE, page(results, made, list(tables)))
+
+
+def page(results: Results, made: list[sections.Section], tables: list[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cifarbench", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=words.percent,
+        number=words.number,
+        amount=words.amount,
+        spread=words.spread,
+        count=words.count,
+        json=as_json,
+        sha256=sha256,
+    )
+    drawn = any(section.block in ("cost", "study") for section in made)
+    own = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(
+        plan=results.plan,
+        sections=made,
+        summary=answer.summary(results),
+        findings=answer.findings(results),
+        told=answer.FINDINGS,
+        headline=answer.headline(results),
+        tables=tables,
+        table_kinds=KINDS,
+        version=__version__,
+        charts=charts.specifications() if drawn else None,
+        scripts=[*([charts.library().result()] if drawn else []), own],
+    )
+
+
+def write_figures(drawings: list[Drawing], folder: Path) -> None:
+    """Write each figure as SVG and PDF."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for drawing in drawings:
+        write_text(folder / f"{drawing.name}.svg", drawing.svg)
+        with atomic(folder / f"{drawing.name}.pdf") as temporary:
+            temporary.write_bytes(drawing.pdf)
+    remove_others(folder, {drawing.name for drawing in drawings}, ("svg", "pdf"))
+
+
+def remove_others(folder: Path, names: set[str], kinds: Sequence[str]) -> None:
+    """Remove the files of an earlier page that this one does not have."""
+    for path in folder.iterdir():
+        if path.suffix.removeprefix(".") in kinds and path.stem not in names:
+            path.unlink()
+
+
+def as_json(value: Any) -> Markup:
+    """Write data for a script element, which ends at the first `</` whatever its type."""
+    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c"))
+
+
+def sha256(script: str) -> str:
+    """Return a script's hash as the Content Security Policy wants it."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

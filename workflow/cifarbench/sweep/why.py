@@ -1,0 +1,105 @@
+"""Why each run of a config would be trained: `cifarbench plan CONFIG --why`.
+
+Which runs, and by what trigger, is Snakemake's own answer (`snakemake --dry-run`, which takes no lock), so
+that the two cannot disagree; what that means is read from the records.
+"""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cifarbench.config.ids import format_value
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.manifest import MANIFEST, read_manifest
+from cifarbench.errors import UserError
+from cifarbench.plan.grid import Run
+from cifarbench.plan.plan import Plan
+from cifarbench.records.folder import METRICS
+from cifarbench.records.record import Record, read_record
+from cifarbench.sweep.staleness import short, stale_now
+
+SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
+JOB = re.compile(
+    r"^rule train:\n(?:    .*\n)*?    reason: (?P<reason>.*)\n    wildcards: run=(?P<run>.*)$", re.M
+)
+
+
+def why(plan: Plan, config: Path, runs_folder: Path) -> str:
+    """Return a line for each run that would be trained, and what of the rest is stale."""
+    triggers = snakemake_reasons(config, runs_folder.parents[1])
+    records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{METRICS}"))}
+    training = [run for run in plan.runs if run.id in triggers]
+    lines = [
+        f"{len(training)} of {len(plan.runs)} runs would be trained:"
+        if training
+        else "Nothing would be trained."
+    ]
+    lines += [f"  {run.id}: {reason(run, triggers[run.id], plan, records, runs_folder)}" for run in training]
+    done = [records[run.id] for run in plan.runs if run.id in records and run.id not in triggers]
+    return "\n".join([*lines, *not_again(done)])
+
+
+def snakemake_reasons(config: Path, workdir: Path) -> dict[str, str]:
+    """Return Snakemake's reason for each run that it would train. Raise UserError if it cannot tell."""
+    call = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--snakefile", str(SNAKEFILE)]
+    call += ["--directory", str(workdir), "--configfile", str(config)]
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        fault = done.stdout.rpartition("Building DAG of jobs...")[2]
+        raise UserError(f"snakemake --dry-run stops: {' '.join(fault.split())}")
+    return {match["run"]: match["reason"] for match in JOB.finditer(done.stdout)}
+
+
+def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], runs_folder: Path) -> str:
+    """Put Snakemake's trigger in words."""
+    if run.id not in records:
+        return no_record(run, plan, records.values())
+    record = records[run.id]
+    if trigger.startswith("Missing output files: "):
+        return f"{trigger[0].lower()}{trigger[1:]}"
+    if "Input files updated by another job" in trigger:
+        return (
+            f"data set {run.config.dataset!r} is normalised first; trained only if that changes its manifest"
+        )
+    if f"{run.config.dataset}/{MANIFEST}" in trigger:
+        now = read_manifest(runs_folder.parents[1] / "data" / run.config.dataset).images_sha256
+        return f"data changed: images {short(record.data.images_sha256)} -> {short(now)}"
+    if trigger.startswith("Updated input files: "):
+        return f"model file changed: {trigger.removeprefix('Updated input files: ')}"
+    return trigger
+
+
+def no_record(run: Run, plan: Plan, records: Iterable[Record]) -> str:
+    """Say what tells the run from the recorded one of its model and seed that is nearest to it.
+
+    One that the plan has no longer comes first: its config is what was changed.
+    """
+    planned = {other.id for other in plan.runs}
+    like = [r for r in records if (r.config.model, r.config.seed) == (run.config.model, run.config.seed)]
+    left = [record for record in like if record.run not in planned]
+    nearest = min(left or like, key=lambda record: len(differences(record.config, run.config)), default=None)
+    if nearest is None:
+        return "no record yet"
+    changes = ", ".join(differences(nearest.config, run.config))
+    return f"{'config changed' if left else 'no record yet'}: {changes} (against {nearest.run})"
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """Return the knobs that differ, each as `name old -> new`."""
+    return [
+        f"{name} {format_value(before)} -> {format_value(after)}"
+        for (name, before), (_, after) in zip(old, new, strict=True)
+        if before != after
+    ]
+
+
+def not_again(done: list[Record]) -> Iterator[str]:
+    """Say what differs in origin and is all the same not trained again."""
+    for text, number in Counter(stale_now(done).values()).most_common() if done else []:
+        yield (
+            f"{number} done run{'s' if number > 1 else ''}: {text}; that alone trains nothing again "
+            "(rerun-triggers in profiles/default); snakemake --forcerun train does"
+        )

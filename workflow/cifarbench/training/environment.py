@@ -1,0 +1,67 @@
+"""Facts about the machine and the code, for the record."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from cifarbench import __version__
+from cifarbench.files import sha256_of
+from cifarbench.machine import processor
+from cifarbench.records.fingerprint import PACKAGE, training_source_hash
+from cifarbench.records.record import Code, Environment
+
+
+def describe_environment(device: torch.device) -> Environment:
+    return Environment(
+        device=device.type,
+        device_name=device_name(device),
+        driver=_nvidia_driver() if device.type == "cuda" else None,
+        cuda=torch.version.cuda if device.type == "cuda" else None,
+        threads=torch.get_num_threads(),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        versions={name: version(name) for name in ("torch", "numpy", "safetensors", "pydantic")},
+    )
+
+
+def describe_code(model_file: Path) -> Code:
+    commit, dirty = _git_state()
+    return Code(
+        version=__version__,
+        commit=commit,
+        dirty=dirty,
+        source_sha256=training_source_hash(),
+        model_sha256=sha256_of(model_file),
+    )
+
+
+@cache
+def _git_state() -> tuple[str | None, bool | None]:
+    """Return (commit, whether files of the package differ from it); None where there is no git."""
+    git = ["git", "-C", str(PACKAGE)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "--", "."], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    return commit.stdout.strip(), bool(changes.stdout.strip())
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+
+
+def _nvidia_driver() -> str | None:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    except pynvml.NVMLError:
+        return None

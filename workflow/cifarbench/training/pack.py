@@ -1,0 +1,102 @@
+"""Several short trainings in one process, so that imports, set-up and a cluster's queue are paid for once.
+
+Each run of a pack is trained into `results/runs/<id>/packed`, where Snakemake, which removes the outputs of
+a job before it runs, does not reach. The job of the run itself then takes the finished result from there,
+and trains only what no pack has trained. So a pack may lose or gain members and nothing is trained twice.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from cifarbench.config.ids import run_id
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.manifest import MANIFEST
+from cifarbench.files import sha256_of
+from cifarbench.records.folder import CHECKPOINT, LOG, METRICS, PACKED, PREDICTIONS, WEIGHTS
+from cifarbench.records.heartbeat import heartbeat
+from cifarbench.records.record import read_record
+
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """A run to be trained: its config, and the file of its model if that is the user's own."""
+
+    config: TrainConfig
+    model_file: Path | None
+
+
+def train_pack(
+    jobs: Sequence[Job], data_folder: Path, runs_folder: Path, threads: int, checkpoint_seconds: float
+) -> None:
+    """Train each run that has no current result yet. One that fails is left to the job of its own.
+
+    Raise Interrupted, with everything saved, when a signal asks to stop.
+    """
+    from cifarbench.training.checkpoint import Interrupted
+    from cifarbench.training.train import train
+
+    for config, model_file in jobs:
+        output = runs_folder / run_id(config)
+        if is_current(output, data_folder, config, model_file) or is_current(
+            output / PACKED, data_folder, config, model_file
+        ):
+            log.info("%s: done already", run_id(config))
+            continue
+        log.info("%s", run_id(config))
+        try:
+            with heartbeat(output), also_logging_to(output / PACKED / LOG):
+                train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds)
+        except Interrupted:
+            raise
+        except Exception as error:
+            log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
+
+
+def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path, output: Path) -> bool:
+    """Move what a pack has trained for this run into `output`; tell whether it was a finished result.
+
+    Of an unfinished one the checkpoint is moved, so that the training goes on from there.
+    """
+    packed, results = output / PACKED, (WEIGHTS, PREDICTIONS, METRICS)
+    if not packed.exists():
+        return False
+    whole = all((packed / name).exists() for name in results)  # a move that was killed leaves only some
+    current = whole and is_current(packed, data_folder, config, model_file)
+    if current:
+        for name in results:  # the record last: with it the run is done
+            (packed / name).replace(output / name)
+        for line in (packed / LOG).read_text(encoding="utf-8").splitlines():
+            log.info("in a pack, %s", line)
+    elif (packed / CHECKPOINT).exists() and not (output / CHECKPOINT).exists():
+        (packed / CHECKPOINT).replace(output / CHECKPOINT)
+    shutil.rmtree(packed)
+    return current
+
+
+def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file: Path | None) -> bool:
+    """Tell whether `folder` holds the record of this run, from this data and this model file."""
+    path = folder / METRICS
+    if not path.exists():
+        return False
+    record = read_record(path)
+    same_model = model_file is None or record.code.model_sha256 == sha256_of(model_file)
+    same_data = record.data.manifest_sha256 == sha256_of(data_folder / MANIFEST)
+    return record.run == run_id(config) and same_model and same_data
+
+
+@contextmanager
+def also_logging_to(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()

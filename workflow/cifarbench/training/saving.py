@@ -1,0 +1,77 @@
+"""What a finished training writes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cifarbench.config.ids import configuration_id, run_id
+from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
+from cifarbench.data.loading import Data
+from cifarbench.data.manifest import MANIFEST, Manifest
+from cifarbench.files import atomic, sha256_of
+from cifarbench.records.record import Code, DataFacts, Final, ModelFacts, Record
+from cifarbench.training.device import peak_memory_bytes
+from cifarbench.training.engine import Engine
+from cifarbench.training.environment import describe_environment
+from cifarbench.training.evaluate import Outputs
+from cifarbench.training.trial import TRIED
+
+
+def make_record(
+    config: TrainConfig, engine: Engine, model: ModelFacts, code: Code, final: Final, data_folder: Path
+) -> Record:
+    """Describe the run of `config`; the engine's own config has no `auto` left."""
+    data, progress = engine.data, engine.progress
+    seconds = progress.seconds()
+    return Record(
+        run=run_id(config),
+        configuration=configuration_id(config),
+        status="completed" if progress.epochs[-1].running_train_loss is not None else "diverged",
+        config=config,
+        in_force={name: engine.config.resolved(name) for name in (*CONVENTION_KNOBS, *TRIED)},
+        data=data_facts(data, data_folder),
+        model=model,
+        epochs=progress.epochs,
+        final=final,
+        seconds=seconds,
+        images_per_second=len(progress.epochs) * len(data.train) / seconds.train,
+        resumptions=progress.resumptions,
+        peak_memory_bytes=peak_memory_bytes(engine.device),
+        environment=describe_environment(engine.device),
+        code=code,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def save_weights(weights: dict[str, Tensor], path: Path) -> None:
+    with atomic(path) as temporary:
+        save_file({name: tensor.cpu().contiguous() for name, tensor in weights.items()}, temporary)
+
+
+def save_predictions(outputs: Outputs, path: Path) -> None:
+    """Save label, predicted class (int16) and its probability (float32) of each test image."""
+    probability, predicted = outputs.logits.softmax(1).max(1)
+    with atomic(path) as temporary:
+        save_file(
+            {
+                "label": outputs.labels.short().cpu(),
+                "predicted": predicted.short().cpu(),
+                "probability": probability.cpu(),
+            },
+            temporary,
+        )
+
+
+def data_facts(data: Data, folder: Path) -> DataFacts:
+    manifest: Manifest = data.manifest
+    return DataFacts(
+        name=manifest.name,
+        manifest_sha256=sha256_of(folder / MANIFEST),
+        images_sha256=manifest.images_sha256,
+        classes=manifest.classes,
+        train_images=len(data.train),
+        validation_images=len(data.validation),
+        test_images=len(data.test),
+    )

@@ -1,0 +1,94 @@
+"""Train one run and write its record: `cifarbench train --model lenet5 --data data/cifar10 --output DIR`."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from cifarbench.config.ids import run_id
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.loading import load
+from cifarbench.data.manifest import MANIFEST
+from cifarbench.files import sha256_of
+from cifarbench.models.build import build_model
+from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.measure import count_flops, count_parameters
+from cifarbench.records.folder import PREDICTIONS, WEIGHTS
+from cifarbench.records.record import Code, ModelFacts, Record, write_record
+from cifarbench.training.checkpoint import Checkpoint
+from cifarbench.training.cuda_graph import leave_default_stream
+from cifarbench.training.device import choose_device, naming_the_batch_size, prepare_torch
+from cifarbench.training.engine import Engine
+from cifarbench.training.environment import describe_code
+from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.saving import make_record, save_predictions, save_weights
+from cifarbench.training.trial import without_auto
+
+T = TypeVar("T")
+
+
+def train(
+    config: TrainConfig,
+    data_folder: Path,
+    output: Path,
+    model_file: Path | None = None,
+    threads: int = 1,
+    checkpoint_seconds: float = 300,
+) -> Record:
+    """Train one run and write weights, predictions and, last, the record into `output`.
+
+    Goes on from the checkpoint in `output` if there is one. Raise Interrupted, with the checkpoint saved,
+    when a signal asks to stop.
+    """
+    start = time.perf_counter()
+    device = choose_device(config.device)
+    prepare_torch(config, device, threads)
+    leave_default_stream(device)
+    data = load(data_folder, config, device)
+    torch.manual_seed(stream_seed(config.seed, "weights"))
+    model = build_model(config, len(data.manifest.classes), model_file)
+    facts = ModelFacts(
+        **dict(zip(("parameters", "trainable_parameters"), count_parameters(model), strict=True)),
+        flops=count_flops(model),
+    )
+    model = model.to(device)
+    code = describe_code(model_file or BUILTIN_MODELS[config.model])
+    with naming_the_batch_size(config, device):
+        chosen, trial_seconds = timed(without_auto, config, model, data, device, code.model_sha256)
+    checkpoint = Checkpoint(output, identity(chosen, data_folder, code, device), checkpoint_seconds)
+    engine = Engine(chosen, data, model, device, checkpoint)
+    setup = time.perf_counter() - start - trial_seconds
+    with naming_the_batch_size(config, device):
+        engine.progress.setup_seconds += setup
+        engine.progress.trial_seconds += trial_seconds
+        engine.progress.warmup_seconds += timed(engine.warm_up)[1]
+        with checkpoint.listening():
+            engine.fit()
+        outputs, final = engine.final()
+    save_weights(engine.progress.kept_weights, output / WEIGHTS)
+    save_predictions(outputs, output / PREDICTIONS)
+    record = make_record(config, engine, facts, code, final, data_folder)
+    write_record(record, output)
+    checkpoint.remove()
+    return record
+
+
+def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
+    """Return what `work` returns and how many seconds it took."""
+    start = time.perf_counter()
+    result = work(*arguments)
+    return result, time.perf_counter() - start
+
+
+def identity(config: TrainConfig, data_folder: Path, code: Code, device: torch.device) -> dict[str, str]:
+    """Return what must be the same for a checkpoint to be continued; the config has no `auto` left."""
+    return {
+        "run": run_id(config),
+        "data": sha256_of(data_folder / MANIFEST),
+        "sources": code.source_sha256,
+        "model": code.model_sha256,
+        "device": device.type,
+        "torch": str(torch.__version__),
+    }

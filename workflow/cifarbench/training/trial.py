@@ -1,0 +1,108 @@
+"""Which way to compute is the fastest here: a short trial before a training whose knobs say `auto`.
+
+What wins depends on model, batch size and machine, so it is measured. The answer is kept for the next run
+of this user on this kind of machine, so that all seeds of a configuration compute alike.
+"""
+
+import copy
+import hashlib
+import itertools
+import json
+import logging
+import time
+
+import torch
+from filelock import FileLock
+from platformdirs import user_cache_path
+from pydantic import BaseModel
+from torch import nn
+
+from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
+from cifarbench.data.loading import Data
+from cifarbench.files import read_model, write_text
+from cifarbench.records.fingerprint import training_source_hash
+from cifarbench.training.device import synchronise
+from cifarbench.training.engine import Engine
+from cifarbench.training.environment import device_name
+
+TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
+# What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.
+DECISIVE = (
+    *("model", *MODEL_KNOBS, "batch_norm", "batch_size", "optimizer", "loss"),
+    *("compile", "cuda_graph", "deterministic", *TRIED),
+)
+SECONDS = 0.4  # of training, for each way
+
+log = logging.getLogger(__name__)
+
+
+class Trial(BaseModel):
+    """Images per second of each way, written as `precision memory_format`."""
+
+    images_per_second: dict[str, float]
+
+    def fastest(self) -> dict[str, str]:
+        way = max(self.images_per_second, key=lambda way: self.images_per_second[way])
+        return dict(zip(TRIED, way.split(), strict=True))
+
+
+def without_auto(
+    config: TrainConfig, model: nn.Module, data: Data, device: torch.device, model_sha256: str
+) -> TrainConfig:
+    """Return the config with each `auto` replaced by what is fastest, tried now or before.
+
+    The model is left as it is. Of several jobs that ask the same at once, one tries and the others wait.
+    """
+    if all(getattr(config, name) != "auto" for name in TRIED):
+        return config
+    path = user_cache_path("cifarbench") / "trials" / f"{digest(config, data, device, model_sha256)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            trial = Trial(
+                images_per_second={
+                    " ".join(way): rate(way, config, model, data, device) for way in ways(config)
+                }
+            )
+            write_text(path, trial.model_dump_json(indent=1) + "\n")
+        trial = read_model(Trial, path, "cifarbench train, after removing it")
+    for way, images_per_second in trial.images_per_second.items():
+        log.info("tried %s: %.0f images/s", way, images_per_second)
+    return config.model_copy(update=trial.fastest())
+
+
+def ways(config: TrainConfig) -> list[tuple[str, ...]]:
+    """Return every combination of the values that may be tried."""
+    values = {name: getattr(config, name) for name in TRIED}
+    return list(itertools.product(*(TRIED[n] if value == "auto" else [value] for n, value in values.items())))
+
+
+def rate(
+    way: tuple[str, ...], config: TrainConfig, model: nn.Module, data: Data, device: torch.device
+) -> float:
+    """Return images per second of training a copy of the model this way."""
+    # Without its schedule, which may have fewer steps than a trial takes.
+    tried = config.model_copy(update={**dict(zip(TRIED, way, strict=True)), "schedule": "none"})
+    engine = Engine(tried, data, copy.deepcopy(model).train(), device)
+    engine.warm_up()
+    positions = torch.arange(min(config.batch_size, len(data.train)), device=device)
+    steps, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < SECONDS:
+        engine.step(positions)
+        synchronise(device)
+        steps += 1
+    return steps * len(positions) / elapsed
+
+
+def digest(config: TrainConfig, data: Data, device: torch.device, model_sha256: str) -> str:
+    """Hash what the answer depends on."""
+    facts = {
+        "knobs": {name: getattr(config, name) for name in DECISIVE},
+        "classes": len(data.manifest.classes),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "sources": training_source_hash(),
+        "model": model_sha256,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
