@@ -22,20 +22,8 @@ FLOORS = (
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# Steps along one floor, each in one direction only.
-ALONG = {
-    ("files", "errors"),
-    ("models", "data"),
-    ("records", "data"),
-    ("training", "plan"),
-    ("bench", "sweep"),
-}
-    ("files", "errors"),
-    ("models", "data"),
-    ("records", "data"),
-    ("training", "plan"),
-    ("bench", "sweep"),
-}
+# A step along one floor, in one direction only.
+ALONG = {("files", "errors")}
 
 
 def imports(path: Path) -> Iterator[str]:
