@@ -7,6 +7,9 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 READY := $(VENV)/.ready
+EXTRAS := $(VENV)/.extras
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 demo: $(READY) ## train three small models on digits and render the report
 	@snakemake --cores $(CORES) --configfile examples/demo.yaml --directory demo --quiet rules reason host
@@ -15,7 +18,7 @@ demo: $(READY) ## train three small models on digits and render the report
 run: $(READY) ## the published benchmark, config.yaml
 	snakemake --cores $(CORES) --resources gpu=1
 
-test: $(READY) ## the whole test suite
+test: $(EXTRAS) ## the whole test suite
 	pytest -n $(CORES) --dist worksteal
 
 check: $(READY) ## style, workflow lint and types
@@ -43,15 +46,21 @@ picture: demo ## the picture in the README, from the demo's report
 	python tests/helpers/picture.py demo/reports/index.html .github/report.png
 
 # The versions that everything is tested with, with hashes, for every platform; needs uv. Keeps what is locked
-# already; `uv pip compile --upgrade-package NAME` moves one on.
+# already; `uv pip compile --upgrade-package NAME` moves one on. The second file has what the extras need beside the first.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra dev --output-file envs/requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --output-file envs/requirements.txt pyproject.toml
+	$(COMPILE) --all-extras --constraint envs/requirements.txt --output-file envs/extras.txt pyproject.toml
+	awk '/^[^ ]/ {new = !seen[$$1]++} NR > FNR && new' envs/requirements.txt envs/extras.txt >envs/extras.new
+	mv envs/extras.new envs/extras.txt
 
 $(READY): envs/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes -r envs/requirements.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(EXTRAS): $(READY) envs/extras.txt
+	$(INSTALL) --require-hashes --no-deps -r envs/extras.txt
 	touch $@
 
 clean: ## what `make demo` and the checks made; not data, results or reports

@@ -23,10 +23,10 @@ def read(path: str) -> str:
     return (REPOSITORY / path).read_text(encoding="utf-8")
 
 
-def locked(python: str) -> dict[str, str]:
-    """Return the versions that the lock gives on Linux with this Python."""
+def locked(python: str, lock: str = "envs/requirements.txt") -> dict[str, str]:
+    """Return the versions that a lock gives on Linux with this Python."""
     environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.0"}
-    lines = re.findall(r"^([\w.-]+==[^\\\n]+?) *\\?$", read("envs/requirements.txt"), re.MULTILINE)
+    lines = re.findall(r"^([\w.-]+==[^\\\n]+?) *\\?$", read(lock), re.MULTILINE)
     requirements = [Requirement(line) for line in lines]
     return {
         r.name: str(r.specifier).removeprefix("==")
@@ -90,15 +90,19 @@ def test_the_conda_environment_has_the_versions_of_the_lock() -> None:
     assert set(pins) == {name for name in names if not name.startswith("snakemake")}
 
 
-def test_the_lock_satisfies_the_project_and_names_no_address() -> None:
-    text = read("envs/requirements.txt")
-    assert "://" not in text
+def test_the_locks_satisfy_the_project_and_name_no_address() -> None:
+    base, extras = "envs/requirements.txt", "envs/extras.txt"
+    assert "://" not in read(base) + read(extras)
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        wanted = Requirement(line)
-        for python in ("3.11", "3.12"):
-            version = {k.lower(): v for k, v in locked(python).items()}[wanted.name.lower()]
-            assert wanted.specifier.contains(version), line
+    optional = project["optional-dependencies"]
+    of_base = [*project["dependencies"], *optional.pop("dev")]
+    of_extras = [line for extra in optional.values() for line in extra]
+    for python in ("3.11", "3.12"):
+        assert not locked(python, base).keys() & locked(python, extras).keys()
+        for lock, lines in ((base, of_base), (extras, of_extras)):
+            versions = {name.lower(): version for name, version in locked(python, lock).items()}
+            for wanted in map(Requirement, lines):
+                assert wanted.specifier.contains(versions[wanted.name.lower()]), wanted
 
 
 def test_the_sources_that_decide_training_are_there() -> None:
