@@ -4,14 +4,13 @@ Without train/ and test/, that is `<class>/*`, a fifth of each class is drawn as
 format that Pillow reads, any size; images are resized to 32x32.
 """
 
-import io
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from cifarbench.data.archives import members, sha256_of_files
-from cifarbench.data.readers.source import SIZE, Images, Labels, Source
+from cifarbench.data.readers.decode import decode
+from cifarbench.data.readers.source import Images, Labels, Source
 from cifarbench.data.splits import stratified_split
 from cifarbench.errors import UserError
 
@@ -51,14 +50,9 @@ def _words(splits: set[str | None]) -> str:
 
 def _decode(path: Path, name: PurePosixPath, content: bytes) -> Images:
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split(" <")[0]
-        raise UserError(f"{path}: {name} is no image that can be read ({reason}); remove it") from None
-    if upright.size != (SIZE, SIZE):
-        upright = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(upright).transpose(2, 0, 1)  # (32, 32, 3) -> (3, 32, 32)
+        return decode(content)
+    except UserError as error:
+        raise UserError(f"{path}: {name} {error}; remove it") from None
 
 
 def _split(name: PurePosixPath) -> str | None:
