@@ -42,11 +42,13 @@ RUNS = {run.id: run.config for run in PLAN.runs}
 PACKS = cifarbench.plan.packs.packs(PLAN.runs, CONFIG.pack)
 PACK_OF = {run: pack for pack, runs in PACKS.items() for run in runs}
 DATASETS = {dataset.name: dataset for dataset in PLAN.datasets}
+ARCHIVES = {name: cifarbench.data.catalogue.downloads(dataset) for name, dataset in DATASETS.items()}
 
 
 wildcard_constraints:
     run="[^/]+",
     dataset="|".join(map(re.escape, DATASETS)),
+    archive="|".join(re.escape(name) for names in ARCHIVES.values() for name in names) or "(?!)",
     pack="[^/]+",
 
 
@@ -60,19 +62,14 @@ def run_config(wildcards):
     return RUNS[wildcards.run]
 
 
-def download_url(wildcards):
-    return cifarbench.data.catalogue.address(DATASETS[wildcards.dataset])[0]
-
-
-def download_sha256(wildcards):
-    return cifarbench.data.catalogue.address(DATASETS[wildcards.dataset])[1]
+def archive_of(wildcards):
+    return ARCHIVES[wildcards.dataset][wildcards.archive]
 
 
 def source_of(wildcards):
     """The downloaded archive of a data set, its local archive or folder, or nothing (digits)."""
-    dataset = DATASETS[wildcards.dataset]
-    remote = cifarbench.data.catalogue.address(dataset)
-    return f"data/{dataset.name}/{remote[0].rsplit('/', 1)[-1]}" if remote else dataset.source or []
+    downloaded = [f"data/{wildcards.dataset}/{name}" for name in ARCHIVES[wildcards.dataset]]
+    return downloaded or DATASETS[wildcards.dataset].source or []
 
 
 def source_flags(wildcards, input):
@@ -83,9 +80,9 @@ def source_flags(wildcards, input):
 def content_of(wildcards):
     """The hash of the source, wherever it lies: only another content is normalised again."""
     dataset = DATASETS[wildcards.dataset]
-    remote = cifarbench.data.catalogue.address(dataset)
+    remote = ARCHIVES[dataset.name].values()
     if remote or dataset.source is None or not Path(dataset.source).exists():
-        return remote and remote[1]
+        return " ".join(archive.sha256 for archive in remote) or None
     manifest = Path("data", dataset.name, "manifest.json")
     recorded = json.loads(manifest.read_text())["source_sha256"] if manifest.exists() else None
     return cifarbench.data.archives.known_sha256(Path(dataset.source), manifest, recorded)

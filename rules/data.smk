@@ -17,13 +17,11 @@ rule download:
         "data/{dataset}/{archive}",
     log:
         "data/{dataset}/{archive}.log",
-    wildcard_constraints:
-        archive=r"[^/]+\.(tar|tar\.gz|tgz|tar\.xz|zip)",
     conda:
         "../envs/cifarbench.yaml"
     params:
-        url=download_url,
-        sha256=download_sha256,
+        url=lambda wildcards: archive_of(wildcards).url,
+        sha256=lambda wildcards: archive_of(wildcards).sha256,
     shell:
         r"""
         python -m cifarbench download \

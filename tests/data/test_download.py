@@ -9,8 +9,11 @@ import pytest
 import cifarbench.data.download
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import Dataset
-from cifarbench.data.catalogue import OFFICIAL, address
-from helpers.archives import official_binary
+from cifarbench.data.catalogue import CATALOGUE, Archive, downloads, file_name
+from cifarbench.data.download import download
+from cifarbench.data.manifest import read_manifest
+from cifarbench.files import sha256_of
+from helpers.archives import image_folder, official_binary, packed
 from helpers.server import Server
 
 Fails = Callable[..., str]
@@ -95,11 +98,43 @@ def test_a_disk_with_no_room_is_said_in_a_line(
 
 
 def test_where_a_data_set_comes_from() -> None:
-    assert address(Dataset(name="cifar10", format="cifar10")) == (
-        OFFICIAL["cifar10"].url,
-        OFFICIAL["cifar10"].sha256,
-    )
-    mirror = Dataset(name="cifar100", format="cifar100", source="https://mirror/cifar-100-binary.tar.gz")
-    assert address(mirror) == ("https://mirror/cifar-100-binary.tar.gz", OFFICIAL["cifar100"].sha256)
-    assert address(Dataset(name="cifar10", format="cifar10", source="/here/cifar-10-python.tar.gz")) is None
-    assert address(Dataset(name="digits", format="digits")) is None
+    official = {name: entry.archives[0] for name, entry in CATALOGUE.items() if entry.archives}
+    assert downloads(Dataset(name="cifar10")) == {"cifar-10-binary.tar.gz": official["cifar10"]}
+    mirror = "https://mirror/cifar-100-binary.tar.gz"
+    assert downloads(Dataset(name="cifar100", source=mirror)) == {
+        "cifar-100-binary.tar.gz": Archive(mirror, official["cifar100"].sha256)
+    }
+    assert downloads(Dataset(name="cifar10", source="/here/cifar-10-python.tar.gz")) == {}
+    assert downloads(Dataset(name="digits")) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://zenodo.org/records/1/files/images.zip?download=1", "images.zip"),
+        ("https://figshare.com/ndownloader/files/12345", "12345.archive"),
+        ("https://host/Images.ZIP", "Images.ZIP"),
+        ("HTTPS://host/my%20images%2Fall.tar.gz#part", "my_images_all.tar.gz"),
+        ("https://host/get?file=a.zip", "get.archive"),
+        ("https://host", "download.archive"),
+        ("https://host/manifest.json", "manifest.json.archive"),
+        ("https://host/{name}/..", "...archive"),
+    ],
+)
+def test_an_address_gives_a_plain_file_name(url: str, name: str) -> None:
+    assert list(downloads(Dataset(name="mine", format="folder", source=url, sha256="0" * 64))) == [name]
+
+
+@pytest.mark.parametrize("path", ["images.zip?download=1", "files/12345", "IMAGES.ZIP"])
+def test_an_archive_is_read_whatever_its_address_is_like(tmp_path: Path, path: str) -> None:
+    archive = packed(image_folder(tmp_path / "mine"), ".zip")
+    server = Server(archive.read_bytes(), path)
+    folder = tmp_path / "data/mine"
+    output = folder / file_name(server.url)
+    call = ["normalise", "--name", "mine", "--format", "folder", "--source", str(output)]
+    try:
+        download(server.url, sha256_of(archive), output)
+    finally:
+        server.close()
+    assert main([*call, "--output", str(folder)]) == 0
+    assert read_manifest(folder).train_images == [6, 6]

@@ -13,7 +13,7 @@ from PIL import Image
 from cifarbench.data.readers.read import read_source
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
-from helpers.archives import NAMES, add, batches, image_folder, official_binary, official_python
+from helpers.archives import NAMES, add, batches, image_folder, official_binary, official_python, packed
 from helpers.repository import REPOSITORY
 
 
@@ -73,27 +73,11 @@ def test_digits_are_the_real_ones() -> None:
     assert set(np.bincount(source.test_labels)) <= {35, 36, 37}
 
 
-def pack(folder: Path, kind: str) -> Path:
-    """Return the folder itself, or packed."""
-    if kind == "folder":
-        return folder
-    path = folder.with_suffix(kind)
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    if kind == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            for file in files:
-                archive.write(file, f"top/{file.relative_to(folder)}")
-    else:
-        with tarfile.open(path, f"w:{kind.removeprefix('.tar').removeprefix('.')}") as archive:
-            archive.add(folder, "top")
-    return path
-
-
-@pytest.mark.parametrize("kind", ["folder", ".zip", ".tar", ".tar.gz", ".tar.xz"])
+@pytest.mark.parametrize("kind", ["folder", ".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
 def test_a_folder_is_read_from_disk_and_from_every_archive(tmp_path: Path, kind: str) -> None:
     folder = image_folder(tmp_path / "mine")
     (folder / "train/ants/.DS_Store").write_text("hidden")
-    source = read_source("folder", pack(folder, kind))
+    source = read_source("folder", packed(folder, kind))
     assert source.classes == ["ants", "bees"]
     assert source.train_images.shape == (12, 3, 32, 32)
     assert np.array_equal(source.train_labels, [0] * 6 + [1] * 6)
@@ -200,7 +184,7 @@ def test_sources_that_are_not_there_or_empty_are_refused(tmp_path: Path) -> None
     odd.touch()
     assert "is no archive that can be read: .tar, .tar.gz" in refusal("folder", odd)
     cut = tmp_path / "cut.tar.gz"
-    whole = pack(image_folder(tmp_path / "mine"), ".tar.gz").read_bytes()
+    whole = packed(image_folder(tmp_path / "mine"), ".tar.gz").read_bytes()
     cut.write_bytes(whole[: len(whole) // 2])
     assert "the archive is broken" in refusal("folder", cut)
     assert "wrong checksum" in refusal("folder", cut, "0" * 64)

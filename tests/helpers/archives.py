@@ -3,6 +3,7 @@
 import io
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,19 @@ def image_folder(folder: Path, splits: tuple[str, ...] = ("train", "test"), per_
             for n in range(per_class):
                 Image.new("RGB", (20 + n, 50), (100 * label + 20, n, 9 * n)).save(place / f"{n}.png")
     return folder
+
+
+def packed(folder: Path, kind: str) -> Path:
+    """Return the folder itself, or packed."""
+    if kind == "folder":
+        return folder
+    path = folder.with_suffix(kind)
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    if kind == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in files:
+                archive.write(file, f"top/{file.relative_to(folder)}")
+    else:
+        with tarfile.open(path, f"w:{kind.removeprefix('.tar').removeprefix('.')}") as archive:
+            archive.add(folder, "top")
+    return path

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Server:
     """Serves one body; `misbehave` holds, per request to come, what to do instead of sending it whole."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, path: str = "cifar-10-binary.tar.gz") -> None:
         self.body, self.misbehave, self.requests = body, list[str](), 0
         server = self
 
@@ -29,7 +29,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/cifar-10-binary.tar.gz"
+        self.url = f"http://127.0.0.1:{self.http.server_port}/{path}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ def test_config_swaps_in_a_local_copy_of_the_data_and_keeps_the_rest(tmp_path: P
 
 def test_cifar10_is_downloaded_verified_and_trained_on(tmp_path: Path) -> None:
     archive = official_binary(tmp_path / "served.tar.gz", "cifar10")
-    server = Server(archive.read_bytes())
+    server = Server(archive.read_bytes(), "cifar-10-binary.tar.gz?download=1")
     dataset = {"name": "cifar10", "source": server.url, "sha256": sha256_of(archive)}
     knobs = {"dataset": "cifar10", "validation_images": 20, "epochs": 1, "batch_size": 32}
     config = write_config(tmp_path, knobs, datasets=[dataset], defaults={})

@@ -7,6 +7,7 @@ import argparse
 import json
 
 from cifarbench.config.schema import json_schema
+from cifarbench.data.catalogue import CATALOGUE
 
 
 def arguments(_verb: argparse.ArgumentParser) -> None:
@@ -14,4 +15,4 @@ def arguments(_verb: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> None:
-    print(json.dumps(json_schema(), indent=2))
+    print(json.dumps(json_schema(CATALOGUE), indent=2))

@@ -7,12 +7,12 @@ Nothing here imports torch, because Snakemake reads this at every call.
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from cifarbench.errors import UserError, explain, suggest
+from cifarbench.errors import UserError, explain
 
 
 def _slug(value: str) -> str:
@@ -35,51 +35,23 @@ class OwnModel(_Strict):
     file: str = Field(description="Python file with a function build(classes, *, knobs)")
 
 
-DatasetFormat = Literal["cifar10", "cifar100", "digits", "folder"]
-
-
 class Dataset(_Strict):
     """A data set, where it comes from, and how it is read."""
 
     name: Slug = Field(description="name that runs use")
-    format: DatasetFormat = Field(
-        description="official CIFAR archive, scikit-learn's digits, or a folder or archive of images; "
-        "may be left out where the name says it"
+    format: str | None = Field(
+        None, description="how it is read; may be left out where the name is that of a known data set"
     )
     source: str | None = Field(
-        None, description="path or URL; without one, the official address (cifar10, cifar100)"
+        None, description="path or URL; without one, the official address if it has one"
     )
     sha256: str | None = Field(
         None, description="checksum of the archive; known for the official ones", pattern="^[0-9a-f]{64}$"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _name_says_format(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and "format" not in data and data.get("name") in get_args(DatasetFormat):
-            return {**data, "format": data["name"]}
-        return data
-
-    @model_validator(mode="after")
-    def _has_what_it_needs(self) -> Self:
-        if self.format == "folder" and self.source is None:
-            raise ValueError("source is missing; a folder data set needs a path or URL")
-        if self.format == "folder" and is_url(self.source) and self.sha256 is None:
-            raise ValueError(f"sha256 is missing; what comes from {self.source} must be verified before use")
-        if self.format == "digits" and self.source is not None:
-            raise ValueError(f"source {self.source!r} has no use: digits come with scikit-learn; remove it")
-        return self
-
 
 def is_url(source: str | None) -> bool:
-    return source is not None and source.startswith(("http://", "https://"))
-
-
-BUILTIN_DATASETS = (
-    Dataset(name="cifar10", format="cifar10"),
-    Dataset(name="cifar100", format="cifar100"),
-    Dataset(name="digits", format="digits"),
-)
+    return source is not None and source.lower().startswith(("http://", "https://"))
 
 
 class Study(_Strict):
@@ -110,13 +82,6 @@ class Config(_Strict):
     )
     claims: str | None = Field(None, description="file of published claims that the runs test")
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
-
-    def dataset(self, name: str) -> Dataset:
-        """Return the data set of that name; the config's own come before the known ones."""
-        known = {dataset.name: dataset for dataset in (*BUILTIN_DATASETS, *self.datasets)}
-        if name not in known:
-            raise UserError(f"dataset: {name!r} is not known" + suggest(name, known))
-        return known[name]
 
 
 def parse(data: Any, where: str = "config") -> Config:

@@ -1,14 +1,20 @@
 """The JSON schema of config.yaml, from the typed config."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from cifarbench.config.benchmark import Config
 from cifarbench.config.knobs import TrainConfig
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of config.yaml: each knob may be a value or a list of values (an axis)."""
+def json_schema(formats: Iterable[str]) -> dict[str, Any]:
+    """Return the JSON schema of config.yaml: each knob may be a value or a list of values (an axis).
+
+    `formats` are those of data sets, which are known on a floor above.
+    """
     schema = Config.model_json_schema()
+    format = schema["$defs"]["Dataset"]["properties"]["format"]
+    format["anyOf"] = [{"enum": list(formats)}, {"type": "null"}]
     train = TrainConfig.model_json_schema()
     axes = {
         name: {"anyOf": [knob, {"type": "array", "items": knob, "minItems": 1}]}

@@ -3,13 +3,14 @@
 import hashlib
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".zip")
+TAR_AT = 257  # where an uncompressed tar says `ustar`
+KINDS = ".tar, .tar.gz, .tar.bz2, .tar.xz or .zip"
 
 Member = tuple[PurePosixPath, bytes | None]  # path inside; content, None for a directory
 
@@ -48,13 +49,22 @@ def members(path: Path) -> Iterator[Member]:
         yield from _of_folder(path)
     elif not path.is_file():
         raise UserError(f"{path}: does not exist; set `source` to a folder or archive that does")
-    elif not path.name.endswith(SUFFIXES):
-        raise UserError(f"{path}: is no archive that can be read: {', '.join(SUFFIXES)}, or a folder")
     else:
         try:
-            yield from _of_zip(path) if path.suffix == ".zip" else _of_tar(path)
+            yield from _reader_of(path)(path)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise UserError(f"{path}: the archive is broken: {error}; fetch it again") from None
+
+
+def _reader_of(path: Path) -> Callable[[Path], Iterator[Member]]:
+    """Tell the kind of an archive by its first bytes, since an address may have no suffix."""
+    with path.open("rb") as file:
+        start = file.read(TAR_AT + 5)
+    if start.startswith(b"PK"):
+        return _of_zip
+    if start.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"BZh")) or start[TAR_AT:] == b"ustar":
+        return _of_tar
+    raise UserError(f"{path}: is no archive that can be read: {KINDS}, or a folder")
 
 
 def _of_folder(path: Path) -> Iterator[Member]:

@@ -1,47 +1,141 @@
-"""The official archives of data sets: where they are and what checksum they have."""
+"""The data sets that a config can name, one entry each: address, checksum, reader and licence."""
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from cifarbench.config.benchmark import Dataset, is_url
+from cifarbench.config.benchmark import Config, Dataset, is_url
+from cifarbench.errors import UserError, suggest
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 
-class OfficialArchive(NamedTuple):
+@dataclass(frozen=True)
+class Archive:
+    """A file to download, and the checksum that it must have."""
+
     url: str
     sha256: str
-    python_sha256: str
-    train: tuple[str, ...]
-    test: str
-    label_bytes: int  # CIFAR-100 has the coarse label before the fine one
-    names: tuple[str, str]  # members with the class names: binary, Python
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set of this format. One without archives that is not `embedded` needs a source of the user's.
+
+    `reader` is a module of `data/readers` with a function `read`, which is handed the `layout`.
+    """
+
+    reader: str
+    licence: str
+    archives: tuple[Archive, ...] = ()
+    other_sha256: tuple[str, ...] = ()
+    """Checksums of other packings that the reader takes from a copy that is here already."""
+    embedded: bool = False
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
 
 # The checksums are those that TensorFlow Datasets and Keras publish for the same files.
-OFFICIAL = {
-    "cifar10": OfficialArchive(
-        url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-        sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        python_sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-        train=tuple(f"data_batch_{n}" for n in range(1, 6)),
-        test="test_batch",
-        label_bytes=1,
-        names=("batches.meta.txt", "batches.meta"),
+CATALOGUE = {
+    "cifar10": Entry(
+        reader="cifar",
+        licence="none stated; cite Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        archives=(
+            Archive(
+                "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            ),
+        ),
+        other_sha256=("6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",),  # the Python one
+        layout={
+            "train": tuple(f"data_batch_{n}" for n in range(1, 6)),
+            "test": "test_batch",
+            "label_bytes": 1,
+            "binary_names": "batches.meta.txt",
+            "python_names": "batches.meta",
+        },
     ),
-    "cifar100": OfficialArchive(
-        url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-        sha256="58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-        python_sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
-        train=("train",),
-        test="test",
-        label_bytes=2,
-        names=("fine_label_names.txt", "meta"),
+    "cifar100": Entry(
+        reader="cifar",
+        licence="none stated; cite Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+        archives=(
+            Archive(
+                "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+                "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+            ),
+        ),
+        other_sha256=("85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",),
+        layout={
+            "train": ("train",),
+            "test": "test",
+            "label_bytes": 2,  # the coarse label before the fine one
+            "binary_names": "fine_label_names.txt",
+            "python_names": "meta",
+        },
     ),
+    "digits": Entry(reader="digits", licence="CC BY 4.0 (UCI, Alpaydin and Kaynak 1998)", embedded=True),
+    "folder": Entry(reader="folder", licence="yours"),
 }
 
 
-def address(dataset: Dataset) -> tuple[str, str] | None:
-    """Return (URL, sha256) of a data set that must be downloaded, None for one that is here already."""
-    official = OFFICIAL.get(dataset.format)
-    url = official.url if official and dataset.source is None else dataset.source
-    if url is None or not is_url(url):
-        return None
-    return url, dataset.sha256 or (official.sha256 if official else "")
+def dataset_of(config: Config, name: str) -> Dataset:
+    """Return the data set of that name; the config's own come before the known ones."""
+    own = {dataset.name: dataset for dataset in config.datasets}
+    if name in own:
+        return own[name].model_copy(update={"format": format_of(own[name])})
+    known = [format for format, entry in CATALOGUE.items() if entry.archives or entry.embedded]
+    if name not in known:
+        raise UserError(f"dataset: {name!r} is not known" + suggest(name, {*known, *own}))
+    return Dataset(name=name, format=name)
+
+
+def format_of(dataset: Dataset) -> str:
+    """Return how a data set is read. Raise UserError if that is not known, or it lacks what it needs."""
+    format = dataset.format or dataset.name
+    if format not in CATALOGUE:
+        fault = f"{format!r} is not allowed" if dataset.format else "missing; add it"
+        raise UserError(f"format: {fault}" + suggest(format, CATALOGUE))
+    entry, source = CATALOGUE[format], dataset.source
+    if source is not None and "://" in source and not is_url(source):
+        raise UserError(
+            f"source: {source!r} is not allowed: only http:// and https:// are downloaded; "
+            "fetch it yourself and give its path"
+        )
+    if entry.embedded and source is not None:
+        raise UserError(f"source {source!r} has no use: {format} come with scikit-learn; remove it")
+    if not entry.embedded and not entry.archives:
+        if source is None:
+            raise UserError("source is missing; a folder data set needs a path or URL")
+        if is_url(source) and dataset.sha256 is None:
+            raise UserError(f"sha256 is missing; what comes from {source} must be verified before use")
+    return format
+
+
+def check_datasets(config: Config) -> None:
+    """Raise UserError naming the entry of `datasets` that is wrong, used or not."""
+    for index, dataset in enumerate(config.datasets):
+        try:
+            format_of(dataset)
+        except UserError as error:
+            raise UserError(f"datasets[{index}]: {error}") from None
+
+
+def downloads(dataset: Dataset) -> dict[str, Archive]:
+    """Return what must be downloaded, by the name of the file to write; nothing for what is here already."""
+    archives = CATALOGUE[format_of(dataset)].archives
+    if is_url(dataset.source):
+        archives = (Archive(str(dataset.source), dataset.sha256 or archives[0].sha256),)
+    elif dataset.source is not None:
+        return {}
+    return {file_name(archive.url): archive for archive in archives}
+
+
+def file_name(url: str) -> str:
+    """Return the name under which a download is kept: that of the address, without what is only the server's.
+
+    The kind of an archive is seen in its first bytes, so that an address without a suffix will do.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(PurePosixPath(urlsplit(url).path).name))[-100:]
+    return name if name.lower().endswith(SUFFIXES) else f"{name or 'download'}.archive"

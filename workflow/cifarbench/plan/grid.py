@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cifarbench.config.benchmark import Config, Study
 from cifarbench.config.ids import _with_seed, canonical, configuration_id, format_value
 from cifarbench.config.knobs import TrainConfig, default_of
+from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain, suggest
 from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, model_knobs
 
@@ -84,7 +85,7 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     except ValidationError as error:
         raise UserError(explain(error, where, TrainConfig.model_fields)) from None
     try:
-        config.dataset(train.dataset)
+        dataset_of(config, train.dataset)
         path = model_file(config, train.model)
         check_model_knobs(train, path)
     except UserError as error:

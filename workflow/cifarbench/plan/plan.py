@@ -7,6 +7,7 @@ from pydantic import Field
 
 from cifarbench.config.benchmark import Config, Dataset, Study
 from cifarbench.config.knobs import CONVENTION_KNOBS, MODEL_KNOBS, TrainConfig
+from cifarbench.data.catalogue import check_datasets, dataset_of
 from cifarbench.errors import UserError
 from cifarbench.files import read_model, write_text
 from cifarbench.models.catalogue import model_file, model_knobs
@@ -41,6 +42,7 @@ class Plan(Frozen):
 
 def make_plan(config: Config) -> Plan:
     """Expand the studies into runs, each once however many studies need it."""
+    check_datasets(config)
     names = [study.name for study in config.studies]
     for name in names:
         if names.count(name) > 1:
@@ -54,7 +56,7 @@ def make_plan(config: Config) -> Plan:
         note=config.note
         if config.max_epochs is None
         else f"{_cut_short(config.max_epochs)} {config.note}".strip(),
-        datasets=[config.dataset(name) for name in sorted(used)],
+        datasets=[dataset_of(config, name) for name in sorted(used)],
         studies=studies,
         runs=list(runs.values()),
         claims=_claims(config, studies, runs),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from cifarbench import machine
 from cifarbench.config.benchmark import Dataset
-from cifarbench.data.catalogue import address
+from cifarbench.data.catalogue import downloads
 from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
@@ -190,9 +190,9 @@ def one_data_set(dataset: Dataset) -> Finding:
         except (UserError, OSError) as error:
             return Finding(False, f"{name}: {error}; {again}")
         return Finding(sound, f"{name} is sound" if sound else f"{name}: its images were changed; {again}")
-    remote = address(dataset)
+    remote = downloads(dataset).values()
     if remote:
-        return Finding(True, f"{name} is to be downloaded from {remote[0]}")
+        return Finding(True, f"{name} is to be downloaded from {', '.join(file.url for file in remote)}")
     if dataset.source and not Path(dataset.source).exists():
         return Finding(False, f"{name}: {dataset.source} is not there; set its `source` to what is")
     return Finding(True, f"{name} is to be made from {dataset.source or 'scikit-learn'}")

@@ -7,6 +7,7 @@ arrays.
 
 import io
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,17 @@ import numpy as np
 from numpy._core.multiarray import _reconstruct
 
 from cifarbench.data.archives import members, sha256_of_files
-from cifarbench.data.catalogue import OFFICIAL, OfficialArchive
+from cifarbench.data.catalogue import Entry
 from cifarbench.data.readers.source import SIZE, Images, Labels, Source
 from cifarbench.errors import UserError
 
 PIXELS = 3 * SIZE * SIZE
 
 
-def read_cifar10(path: Path | None, sha256: str | None) -> Source:
-    return _read(OFFICIAL["cifar10"], path, sha256)
-
-
-def read_cifar100(path: Path | None, sha256: str | None) -> Source:
-    return _read(OFFICIAL["cifar100"], path, sha256)
-
-
-def _read(official: OfficialArchive, path: Path | None, sha256: str | None) -> Source:
+def read(entry: Entry, path: Path | None, sha256: str | None) -> Source:
     if path is None or not path.is_file():
         raise UserError(f"{path}: is not the official archive; set `source` to the .tar.gz file itself")
-    expected = [sha256] if sha256 else [official.sha256, official.python_sha256]
+    expected = [sha256] if sha256 else [*(archive.sha256 for archive in entry.archives), *entry.other_sha256]
     found = sha256_of_files(path)
     if found not in expected:
         raise UserError(
@@ -41,7 +34,7 @@ def _read(official: OfficialArchive, path: Path | None, sha256: str | None) -> S
     files = {name.name: content for name, content in members(path) if content is not None}
     is_binary = any(name.endswith(".bin") for name in files)
     try:
-        train, test, classes = (_binary if is_binary else _python)(official, files)
+        train, test, classes = (_binary if is_binary else _python)(entry.layout, files)
     except (KeyError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: is not laid out as the official archive: {error}; fetch it again") from None
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
@@ -51,17 +44,17 @@ def _read(official: OfficialArchive, path: Path | None, sha256: str | None) -> S
 Batch = tuple[Images, Labels]
 
 
-def _binary(official: OfficialArchive, files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
+def _binary(layout: Mapping[str, Any], files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
     def batch(name: str) -> Batch:
-        records = np.frombuffer(files[f"{name}.bin"], np.uint8).reshape(-1, official.label_bytes + PIXELS)
-        labels = records[:, official.label_bytes - 1].astype(np.int64)
-        return records[:, official.label_bytes :].reshape(-1, 3, SIZE, SIZE), labels
+        records = np.frombuffer(files[f"{name}.bin"], np.uint8).reshape(-1, layout["label_bytes"] + PIXELS)
+        labels = records[:, layout["label_bytes"] - 1].astype(np.int64)
+        return records[:, layout["label_bytes"] :].reshape(-1, 3, SIZE, SIZE), labels
 
-    classes = files[official.names[0]].decode().split()
-    return [batch(name) for name in official.train], batch(official.test), classes
+    classes = files[layout["binary_names"]].decode().split()
+    return [batch(name) for name in layout["train"]], batch(layout["test"]), classes
 
 
-def _python(official: OfficialArchive, files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
+def _python(layout: Mapping[str, Any], files: dict[str, bytes]) -> tuple[list[Batch], Batch, list[str]]:
     def load(name: str) -> dict[bytes, Any]:
         return _ArraysOnly(io.BytesIO(files[name]), encoding="bytes").load()
 
@@ -71,10 +64,10 @@ def _python(official: OfficialArchive, files: dict[str, bytes]) -> tuple[list[Ba
         images = np.asarray(content[b"data"], np.uint8).reshape(-1, 3, SIZE, SIZE)
         return images, np.asarray(labels, np.int64)
 
-    meta = load(official.names[1])
+    meta = load(layout["python_names"])
     names = meta.get(b"fine_label_names", meta.get(b"label_names"))
     classes = [name.decode() for name in names or []]
-    return [batch(name) for name in official.train], batch(official.test), classes
+    return [batch(name) for name in layout["train"]], batch(layout["test"]), classes
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cifarbench.data.catalogue import Entry
 from cifarbench.data.readers.source import SIZE, Source
 from cifarbench.data.splits import stratified_split
 
 TEST_IMAGES = 360
 
 
-def read_digits(_path: Path | None, _sha256: str | None) -> Source:
+def read(_entry: Entry, _path: Path | None, _sha256: str | None) -> Source:
     """Return the digits, 8x8 grey, enlarged to 32x32 in three equal channels; the test part is drawn."""
     from sklearn.datasets import load_digits  # slow to import, and only this format needs it
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cifarbench.data.archives import members, sha256_of_files
+from cifarbench.data.catalogue import Entry
 from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images, Labels, Source
 from cifarbench.data.splits import stratified_split
@@ -18,7 +19,7 @@ DRAWN_TEST_SHARE = 0.2
 LAYOUT = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <class>/<image>"
 
 
-def read_folder(path: Path | None, sha256: str | None) -> Source:
+def read(_entry: Entry, path: Path | None, sha256: str | None) -> Source:
     """Read all images. Raise UserError for a file that is no image and for a class without images."""
     if path is None:
         raise UserError(f"source is missing; {LAYOUT}")
