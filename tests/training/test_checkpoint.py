@@ -6,12 +6,13 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -81,27 +82,37 @@ def call_of(digits: Path, output: Path, *flags: str) -> list[str]:
     return ["train", "--data", str(digits), "--output", str(output), *small, *flags]
 
 
-def process(digits: Path, output: Path, *flags: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cifarbench", *call_of(digits, output, *flags)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def process(call: list[str], log: Path) -> BaseProcess:
+    """Start a training in a process that begins with torch imported; what it says goes to `log`."""
+    running = FORKS.Process(target=saying_to, args=(call, log))
+    running.start()
+    return running
+
+
+def saying_to(call: list[str], log: Path) -> NoReturn:
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    sys.exit(main(call))
 
 
 def test_each_signal_saves_and_the_same_command_goes_on(digits: Path, tmp_path: Path) -> None:
-    flags = ["--epochs", "24"]
+    flags, log = ["--epochs", "24"], tmp_path / "log"
     train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    call = call_of(digits, tmp_path / "stopped", *flags)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        running = process(digits, tmp_path / "stopped", *flags)
-        assert running.stderr is not None
-        while "epoch  " not in running.stderr.readline():  # one more is over
-            assert running.poll() is None
-        running.send_signal(number)
-        rest = running.communicate()[1]
-        assert running.returncode == 75
-        assert "stopped and saved; the same command goes on from there" in rest
-        assert "Traceback" not in rest
-    again = process(digits, tmp_path / "stopped", *flags)
-    assert "going on after epoch" in again.communicate()[1]
-    assert again.returncode == 0
+        log.unlink(missing_ok=True)
+        running = process(call, log)
+        while not log.exists() or "epoch  " not in log.read_text():  # one more is over
+            assert running.is_alive()
+            time.sleep(0.005)
+        os.kill(running.pid, number)
+        running.join()
+        assert running.exitcode == 75
+        assert "stopped and saved; the same command goes on from there" in log.read_text()
+        assert "Traceback" not in log.read_text()
+    again = process(call, log)
+    again.join()
+    assert again.exitcode == 0
+    assert "going on after epoch" in log.read_text()
     assert same_result(tmp_path / "whole", tmp_path / "stopped")
 
 
