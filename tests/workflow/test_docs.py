@@ -18,6 +18,8 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.records.fingerprint import PACKAGE, TRAINING_SOURCES
 from helpers.repository import REPOSITORY
 
+DOCS = REPOSITORY / "docs"
+
 
 def read(path: str) -> str:
     return (REPOSITORY / path).read_text(encoding="utf-8")
@@ -67,9 +69,10 @@ def test_help_needs_no_torch() -> None:
 
 
 def test_the_documents_name_only_targets_and_files_that_are_there() -> None:
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    for document in ("README.md", "CONTRIBUTING.md", "profiles/README.md"):
-        assert set(re.findall(r"(?:^|`)make ([a-z]+)", read(document), re.MULTILINE)) <= targets, document
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    documents = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in DOCS.glob("*.md"))]
+    for document in documents:
+        assert set(re.findall(r"(?:^|`)make ([a-z-]+)", read(document), re.MULTILINE)) <= targets, document
         for path in re.findall(r"\]\(([^)#:]+)\)", read(document)):
             assert ((REPOSITORY / document).parent / path).exists(), f"{document}: {path}"
     assert {"demo", "test", "check"} <= targets
