@@ -49,6 +49,26 @@ def add_runs(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
 
 
+def add_trained(verb: argparse.ArgumentParser) -> None:
+    """Add which trained runs to use."""
+    add_runs(verb)
+    verb.add_argument(
+        "--run",
+        dest="run_ids",
+        metavar="RUN",
+        action="append",
+        help="id or folder of a run, all, or best: that with the highest validation accuracy; "
+        "may be given several times (default: best)",
+    )
+    verb.add_argument("--dataset", help="choose best or all among the runs of this data set")
+    add_data(verb)
+    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
+
+
+def add_data(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+
+
 def add_rounds(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--rounds", type=at_least_one, default=3, help="times that all is measured (default: 3)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import read_table
-from cifarbench.cli.arguments import add_plan, add_runs, add_table
+from cifarbench.cli.arguments import add_data, add_plan, add_runs, add_table
 from cifarbench.plan.plan import read_plan
 
 
@@ -16,7 +16,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     add_plan(verb)
     add_table(verb)
     add_runs(verb)
-    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    add_data(verb)
     verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
 
 

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import collect, read_table
-from cifarbench.cli.arguments import add_plan, add_runs
+from cifarbench.cli.arguments import add_data, add_plan, add_runs
 from cifarbench.plan.plan import Plan, read_plan
 from cifarbench.records.speed import read_speed
 from cifarbench.report.page import render
@@ -26,7 +26,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="file that `collect` wrote (default: collect what is done, and pick the pictures)",
     )
     add_runs(verb)
-    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    add_data(verb)
     verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
     verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
     verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")

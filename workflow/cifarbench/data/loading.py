@@ -84,7 +84,7 @@ def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
         ImageSet(images, labels, stay),
         ImageSet(images, labels, held_out),
         ImageSet(test_images, test_labels, every_row),
-        scaling(config, manifest, device),
+        scaling(config, manifest.mean, manifest.std, device),
     )
 
 
@@ -111,11 +111,13 @@ def denoised(images: Tensor, filter_name: str) -> Tensor:
     return torch.from_numpy(smooth.round().astype(np.uint8))
 
 
-def scaling(config: TrainConfig, manifest: Manifest, device: torch.device) -> Scaling:
+def scaling(
+    config: TrainConfig, data_mean: list[float], data_std: list[float], device: torch.device
+) -> Scaling:
     mean, std = {
         "unit": ([0.0] * 3, [1.0] * 3),
         "symmetric": ([0.5] * 3, [0.5] * 3),
-        "per_channel": (manifest.mean, manifest.std),
+        "per_channel": (data_mean, data_std),
     }[config.scaling]
     if min(std) == 0:
         raise UserError("scaling: 'per_channel' is not allowed: a channel is constant; use unit")

@@ -66,6 +66,9 @@ class DataFacts(_Part):
     train_images: int
     validation_images: int
     test_images: int
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    """Of all training images, per channel, as fractions of 255; None in older records."""
 
 
 class ModelFacts(_Part):

@@ -74,4 +74,6 @@ def data_facts(data: Data, folder: Path) -> DataFacts:
         train_images=len(data.train),
         validation_images=len(data.validation),
         test_images=len(data.test),
+        mean=manifest.mean,
+        std=manifest.std,
     )

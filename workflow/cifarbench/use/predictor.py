@@ -1,0 +1,123 @@
+"""A trained run, ready to classify: pictures in, probabilities out, on the CPU."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cifarbench.data.loading import Scaling, denoised, scaling
+from cifarbench.data.manifest import read_manifest
+from cifarbench.data.readers.decode import decode
+from cifarbench.data.readers.source import Images
+from cifarbench.errors import UserError
+from cifarbench.files import sha256_of
+from cifarbench.models.build import build_model
+from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.records.folder import WEIGHTS
+from cifarbench.records.record import Record
+from cifarbench.use.runs import Trained, choose
+
+BATCH = 500  # images per forward pass
+
+Picture = str | Path | bytes  # where it lies, or the content of its file
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The kept weights of a run, and what is done to an image before they see it."""
+
+    record: Record
+    model: nn.Module
+    scaled: Scaling
+
+    def __call__(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """Return the probability of each of `classes`, (N, classes).
+
+        Raise UserError for a file that is no picture.
+        """
+        return self.probabilities(np.stack([self.prepared(picture) for picture in pictures]))
+
+    @property
+    def classes(self) -> list[str]:
+        return self.record.data.classes
+
+    def prepared(self, picture: Picture) -> Images:
+        """Return what the network sees of a picture, before it is scaled: (3, 32, 32) uint8."""
+        if isinstance(picture, bytes):
+            return self.filtered(decode(picture)[None])[0]
+        try:
+            return self.filtered(decode(Path(picture).read_bytes())[None])[0]
+        except OSError as error:
+            raise UserError(f"{picture}: cannot be read: {error.strerror}") from None
+        except UserError as error:
+            raise UserError(f"{picture}: {error}") from None
+
+    def filtered(self, images: Images) -> Images:
+        """Return images as decoded, (N, 3, 32, 32) uint8, with the run's filter applied."""
+        return denoised(torch.from_numpy(images), self.record.config.denoise).numpy()
+
+    @torch.no_grad()
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
+        """Return the probability of each class for images as prepared, (N, 3, 32, 32) uint8."""
+        parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
+        return torch.cat([self.logits(part).softmax(1) for part in parts]).numpy()
+
+    def logits(self, images: Tensor) -> Tensor:
+        return self.model(self.scaled(images))
+
+
+def predictor(
+    run: str, runs: str | Path = "results/runs", data: str | Path = "data", model_file: Path | None = None
+) -> Predictor:
+    """Load a run by its id, its folder, or `best`: the one with the highest validation accuracy.
+
+    `data` holds one folder a data set; `model_file` is for a model of the user's own.
+    """
+    return load(choose(Path(runs), [run])[0], Path(data), model_file)
+
+
+def load(trained: Trained, data: Path, model_file: Path | None = None) -> Predictor:
+    record = trained.record
+    model = build_model(record.config, len(record.data.classes), file_of(record, model_file))
+    path = trained.folder / WEIGHTS
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; `{trained.training_command}` makes it") from None
+    except RuntimeError:
+        raise UserError(
+            f"{path}: does not fit model {record.config.model!r} as it is today; "
+            f"remove the run and train it again with `{trained.training_command}`"
+        ) from None
+    mean, std = statistics(record, data)
+    return Predictor(record, model.eval(), scaling(record.config, mean, std, torch.device("cpu")))
+
+
+def file_of(record: Record, own: Path | None) -> Path | None:
+    """Return the file of the user's own that a run's model is from; None for a built-in one."""
+    name = record.config.model
+    if own is not None and sha256_of(own) == record.code.model_sha256:
+        return own
+    if name in BUILTIN_MODELS:
+        return None
+    fault = f"was trained from another file than {own}" if own else "is from a file of your own"
+    raise UserError(f"model: {name!r} {fault}; name it with --model-file")
+
+
+def statistics(record: Record, data: Path) -> tuple[list[float], list[float]]:
+    """Return mean and deviation of each channel of the images that a run was trained on."""
+    if record.data.mean and record.data.std:
+        return record.data.mean, record.data.std
+    folder = data / record.data.name
+    manifest = read_manifest(folder)
+    if manifest.images_sha256 != record.data.images_sha256:
+        raise UserError(
+            f"{folder}: is not the data that run {record.run!r} was trained on; normalise that again"
+        )
+    return manifest.mean, manifest.std

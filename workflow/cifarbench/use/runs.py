@@ -1,0 +1,95 @@
+"""The trained runs of a folder, and how one asks for some of them: by id, by folder, `best` or `all`."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cifarbench.config.flags import flags
+from cifarbench.errors import UserError, suggest
+from cifarbench.records.folder import METRICS, WEIGHTS
+from cifarbench.records.record import Record, read_record
+
+BEST, ALL = "best", "all"
+
+
+class Trained(NamedTuple):
+    """A run that has a record, and the folder that it and its weights are in."""
+
+    folder: Path
+    record: Record
+
+    @property
+    def usable(self) -> bool:
+        return self.record.status == "completed" and (self.folder / WEIGHTS).exists()
+
+    @property
+    def training_command(self) -> str:
+        knobs = [*flags(self.record.config), "--data", f"data/{self.record.data.name}"]
+        return shlex.join(["cifarbench", "train", *knobs, "--output", str(self.folder)])
+
+
+def choose(runs: Path, wanted: Sequence[str], dataset: str | None = None) -> list[Trained]:
+    """Return the runs asked for, each once. Raise UserError for one that is not there or cannot be used.
+
+    `best` is the run with the highest validation accuracy; test images have no say in it.
+    """
+    chosen: dict[Path, Trained] = {}
+    for word in wanted:
+        found = of_one_dataset(runs, dataset) if word in (BEST, ALL) else [named(runs, word)]
+        for trained in [best(found)] if word == BEST else found:
+            chosen[trained.folder] = trained
+    return list(chosen.values())
+
+
+def with_record(runs: Path, word: str) -> Trained:
+    """Return the run of that id, or in that folder; whether it has weights or not."""
+    folder = runs / word if (runs / word).is_dir() or not Path(word).is_dir() else Path(word)
+    if not (folder / METRICS).exists():
+        there = [path.parent.name for path in runs.glob(f"*/{METRICS}")]
+        others = suggest(word, [BEST, ALL, *there]) if len(there) < 20 else "; `cifarbench status` names all"
+        raise UserError(f"run: {word!r} has no record in {runs}{others}")
+    return Trained(folder, read_record(folder / METRICS))
+
+
+def named(runs: Path, word: str) -> Trained:
+    trained = with_record(runs, word)
+    if trained.record.status == "diverged":
+        raise UserError(f"run: {word!r} diverged, so its weights say nothing; choose another")
+    if not trained.usable:
+        raise UserError(
+            f"run: {word!r} has no {WEIGHTS} in {trained.folder}; train it with `{trained.training_command}`"
+        )
+    return trained
+
+
+def of_one_dataset(runs: Path, dataset: str | None) -> list[Trained]:
+    """Return all usable runs, in the order of their ids. Raise UserError if they are of several data sets."""
+    found = [t for t in every(runs) if t.usable]
+    if not found:
+        raise UserError(
+            f"{runs}: holds no trained run with {WEIGHTS}; train some with snakemake, or `cifarbench train`"
+        )
+    names = sorted({trained.record.data.name for trained in found})
+    if dataset is None and len(names) > 1:
+        raise UserError(f"dataset: the runs in {runs} are of several ({', '.join(names)}); choose one")
+    if dataset is not None and dataset not in names:
+        raise UserError(f"dataset: no run in {runs} was trained on {dataset!r}{suggest(dataset, names)}")
+    return [trained for trained in found if dataset in (None, trained.record.data.name)]
+
+
+def every(runs: Path) -> list[Trained]:
+    """Return every run that has a record."""
+    return [Trained(path.parent, read_record(path)) for path in sorted(runs.glob(f"*/{METRICS}"))]
+
+
+def best(found: list[Trained]) -> Trained:
+    # Where test images chose the epoch, they would have a say in the choice of the run as well.
+    fair = [t for t in found if t.record.final.validation and t.record.final.chosen_by != "best_test"]
+    if not fair:
+        raise UserError("run: 'best' needs runs with validation images; name one by its id")
+    return max(fair, key=lambda trained: validation_accuracy(trained.record))
+
+
+def validation_accuracy(record: Record) -> float:
+    return record.final.validation.top1 if record.final.validation else 0.0
