@@ -60,7 +60,7 @@ class Predictor:
 
     def filtered(self, images: Images) -> Images:
         """Return images as decoded, (N, 3, 32, 32) uint8, with the run's filter applied."""
-        return denoised(torch.from_numpy(images), self.record.config.denoise).numpy()
+        return denoised(torch.tensor(images), self.record.config.denoise).numpy()
 
     @torch.no_grad()
     def probabilities(self, images: Images) -> NDArray[np.float32]:
