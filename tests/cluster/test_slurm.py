@@ -14,7 +14,7 @@ from cifarbench.config.flags import flags
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.plan.plan import read_plan
-from cifarbench.records.folder import CHECKPOINT, METRICS
+from cifarbench.records.folder import CHECKPOINT, RECORD
 from cifarbench.records.record import read_record
 from cifarbench.sweep.status import sweep_status
 from helpers.repository import REPOSITORY, SMALL, lacking, needs, snakemake_command, trained, write_config
@@ -155,7 +155,7 @@ def check_half_way(folder: Path, fates: Fates) -> None:
 
 def check_results(folder: Path, fates: Fates) -> None:
     """Compare each run with its twin; what was hit went on from a checkpoint, and no GPU had two at once."""
-    records = {run: read_record(folder / "results/runs" / run / METRICS) for run in times(folder)}
+    records = {run: read_record(folder / "results/runs" / run / RECORD) for run in times(folder)}
     assert {run for run, record in records.items() if record.resumptions} == {job.run for job in fates}
     assert len(records) == len(SEEDS)
     for run in records:
@@ -169,7 +169,7 @@ def check_results(folder: Path, fates: Fates) -> None:
 
 def times(folder: Path) -> dict[str, int]:
     """Return when each run that is done was so."""
-    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob(f"results/runs/*/{METRICS}")}
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob(f"results/runs/*/{RECORD}")}
 
 
 def train_here(folder: Path, seed: int) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cifarbench.cli.parser import main
-from cifarbench.records.folder import METRICS, PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
 
 
@@ -11,7 +11,7 @@ def train(digits: Path, output: Path, *flags: str) -> Record:
     small = ["--validation-images", "200", "--batch-size", "64", "--epochs", "1"]
     call = ["train", "--data", str(digits), "--output", str(output), *small, *flags]
     assert main(call) == 0
-    return read_record(output / METRICS)
+    return read_record(output / RECORD)
 
 
 def without_times(record: Record) -> dict[str, object]:
@@ -31,4 +31,4 @@ def same_result(first: Path, second: Path) -> bool:
     for name in (WEIGHTS, PREDICTIONS):
         if (first / name).read_bytes() != (second / name).read_bytes():
             return False
-    return content(read_record(first / METRICS)) == content(read_record(second / METRICS))
+    return content(read_record(first / RECORD)) == content(read_record(second / RECORD))

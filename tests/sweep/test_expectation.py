@@ -7,7 +7,7 @@ import pytest
 from cifarbench.config.benchmark import parse
 from cifarbench.machine import device_name_for
 from cifarbench.plan.plan import Plan, make_plan
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record
 from cifarbench.sweep.expectation import expect, in_words, outlook
 from helpers.synthetic import record
@@ -21,7 +21,7 @@ def test_waiting_runs_take_as_long_as_the_records_of_their_model_say(tmp_path: P
     plan = plan_of({"epochs": 4, "seed": [0, 1]}, {"epochs": 8}, {"model": "vgg16"})
     first = plan.runs[0]
     (tmp_path / first.id).mkdir()
-    (tmp_path / first.id / METRICS).write_text(record(plan, 0).model_dump_json())
+    (tmp_path / first.id / RECORD).write_text(record(plan, 0).model_dump_json())
     ahead = outlook(plan, tmp_path)
     assert ahead.done == 1
     # 45,000 images at 9,000 a second, and 4 seconds of set-up and evaluation in the record's 4 epochs.

@@ -13,7 +13,7 @@ from cifarbench.config.benchmark import locate, parse, read
 from cifarbench.data.manifest import Manifest
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.records.fingerprint import training_source_hash
-from cifarbench.records.folder import METRICS, PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.sweep.why import reason
 from helpers.repository import REPOSITORY
 from helpers.synthetic import record
@@ -52,7 +52,7 @@ def write_data(folder: Path, name: str, when: int) -> None:
 def write_result(folder: Path, plan: Plan, position: int, sources: str) -> None:
     made = record(plan, position)
     made = made.model_copy(update={"code": made.code.model_copy(update={"source_sha256": sources})})
-    for name in (METRICS, WEIGHTS, PREDICTIONS):
+    for name in (RECORD, WEIGHTS, PREDICTIONS):
         write(folder / "results/runs" / made.run / name, made.model_dump_json(), THEN)
 
 

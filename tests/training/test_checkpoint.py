@@ -19,7 +19,7 @@ import torch
 
 from cifarbench.cli.parser import main
 from cifarbench.errors import UserError
-from cifarbench.records.folder import CHECKPOINT, METRICS
+from cifarbench.records.folder import CHECKPOINT, RECORD
 from cifarbench.records.record import read_record
 from cifarbench.training.checkpoint import Checkpoint
 from cifarbench.training.engine import Engine
@@ -71,7 +71,7 @@ def test_stopped_at_random_steps_it_ends_with_the_same_bits(
     assert main(call) == 0
     assert steps == STEPS
     assert same_result(tmp_path / "whole", tmp_path / "stopped")
-    record = read_record(tmp_path / "stopped" / METRICS)
+    record = read_record(tmp_path / "stopped" / RECORD)
     assert record.resumptions == len(stops)
     assert record.seconds.train == pytest.approx(sum(e.train_seconds for e in record.epochs))
     assert not (tmp_path / "stopped" / CHECKPOINT).exists()
@@ -138,7 +138,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_p
         assert running.exitcode == -signal.SIGKILL
     train(digits, tmp_path / "killed", "--model", "baseline", *flags)
     assert same_result(tmp_path / "whole", tmp_path / "killed")
-    assert read_record(tmp_path / "killed" / METRICS).resumptions == KILLS
+    assert read_record(tmp_path / "killed" / RECORD).resumptions == KILLS
     assert not list((tmp_path / "killed").glob("*set-aside"))
 
 

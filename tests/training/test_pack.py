@@ -15,7 +15,7 @@ from cifarbench.config.ids import configuration_id, run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.plan.grid import Run
 from cifarbench.plan.packs import packs
-from cifarbench.records.folder import CHECKPOINT, METRICS, PACKED, WEIGHTS
+from cifarbench.records.folder import CHECKPOINT, PACKED, RECORD, WEIGHTS
 from cifarbench.records.record import read_record
 from cifarbench.training import pack
 from helpers.repository import SMALL, TABLE, run, trained, write_config
@@ -48,10 +48,10 @@ def test_a_packed_run_equals_one_on_its_own(digits: Path, tmp_path: Path) -> Non
         alone = train(digits, tmp_path / "alone", *flags.split())
         output = tmp_path / alone.run
         assert same_result(output / PACKED, tmp_path / "alone")
-        assert train(digits, output, *flags.split()).finished == read_record(output / METRICS).finished
+        assert train(digits, output, *flags.split()).finished == read_record(output / RECORD).finished
         assert same_result(output, tmp_path / "alone")
         assert not (output / PACKED).exists()
-    assert read_record(output / METRICS).peak_memory_bytes > 0
+    assert read_record(output / RECORD).peak_memory_bytes > 0
 
 
 def test_what_is_done_is_left_and_what_fails_is_left_to_its_own_job(
@@ -68,7 +68,7 @@ def test_what_is_done_is_left_and_what_fails_is_left_to_its_own_job(
     assert re.search(r"broken\S+: failed here, left to its own job: .*channels", caplog.text)
     assert f"{done.run}: done already" in caplog.text
     assert not (tmp_path / done.run / PACKED).exists()
-    assert [path.parent.parent.name[-2:] for path in tmp_path.glob(f"*/{PACKED}/{METRICS}")] == ["s2"]
+    assert [path.parent.parent.name[-2:] for path in tmp_path.glob(f"*/{PACKED}/{RECORD}")] == ["s2"]
 
 
 def test_a_result_from_other_data_is_not_taken(
@@ -76,7 +76,7 @@ def test_a_result_from_other_data_is_not_taken(
 ) -> None:
     assert main(["pack", KNOBS, "--data", str(digits), "--output", str(tmp_path)]) == 0
     output = tmp_path / run_id(TrainConfig(**SMALL))
-    packed = read_record(output / PACKED / METRICS)
+    packed = read_record(output / PACKED / RECORD)
     monkeypatch.setattr(pack, "sha256_of", lambda _: "another")
     assert train(digits, output).seconds.total != packed.seconds.total
 
@@ -117,7 +117,7 @@ def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Pat
         assert "stopped and saved" in running.stderr.read()
     assert running.returncode == INTERRUPTED
     assert main([str(word) for word in call[3:]]) == 0
-    records = [read_record(path) for path in sorted(tmp_path.glob(f"*/{PACKED}/{METRICS}"))]
+    records = [read_record(path) for path in sorted(tmp_path.glob(f"*/{PACKED}/{RECORD}"))]
     assert [record.resumptions for record in records] == [1, 0]
     alone = train(digits, tmp_path / "alone", "--epochs", "12")
     assert same_result(tmp_path / alone.run / PACKED, tmp_path / "alone")
@@ -129,7 +129,7 @@ def test_in_the_workflow_nothing_is_trained_twice(tmp_path: Path) -> None:
     run(tmp_path, TABLE, "--configfile", config)
     logs = sorted(tmp_path.glob("results/packs/*.log"))
     assert sum(path.read_text().count("epoch    1") for path in logs) == 2  # the third is left over
-    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob(f"results/runs/*/{METRICS}")}
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob(f"results/runs/*/{RECORD}")}
     assert len(times) == 3
 
     for size, wanted, seeds in ((1, rates, [0]), (2, rates, [0, 1])):
@@ -137,6 +137,6 @@ def test_in_the_workflow_nothing_is_trained_twice(tmp_path: Path) -> None:
         would = trained(run(tmp_path, "--configfile", config, "--dry-run"))
         assert len(would) == len(wanted) * len(seeds) - 3
     run(tmp_path, TABLE, "--configfile", config)
-    assert len(list(tmp_path.glob(f"results/runs/*/{METRICS}"))) == 6
+    assert len(list(tmp_path.glob(f"results/runs/*/{RECORD}"))) == 6
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
     assert not list(tmp_path.glob(f"results/runs/*/{PACKED}"))

@@ -18,7 +18,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load, split_rows
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
-from cifarbench.records.folder import METRICS, PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record, write_record
 from cifarbench.training.device import prepare_torch
 from cifarbench.training.engine import Engine
@@ -65,7 +65,7 @@ def test_the_record_is_complete_and_consistent(learnt: tuple[Path, Record]) -> N
     assert record.images_per_second == pytest.approx(6 * 1237 / parts.train)
     assert record.environment.threads == 1
     assert record.in_force["optimizer_eps"] == 1e-8
-    assert json.loads((folder / METRICS).read_text())["schema_version"] == 1
+    assert json.loads((folder / RECORD).read_text())["schema_version"] == 1
 
 
 def test_predictions_are_those_that_the_record_counts(learnt: tuple[Path, Record], digits: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_diverged_run_is_a_result(digits: Path, tmp_path: Path) -> None:
     assert record.status == "diverged"
     assert len(record.epochs) < 5
     assert record.epochs[-1].running_train_loss is None
-    assert "NaN" not in (tmp_path / METRICS).read_text()
+    assert "NaN" not in (tmp_path / RECORD).read_text()
 
 
 def test_the_shipped_own_model_trains(digits: Path, tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_record_is_checked_when_written_and_when_read(learnt: tuple[Path, Reco
         write_record(record.model_copy(update={"images_per_second": float("inf")}), tmp_path)
     assert list(tmp_path.iterdir()) == []
     write_record(record, tmp_path)
-    path = tmp_path / METRICS
+    path = tmp_path / RECORD
     assert read_record(path) == record
     path.write_text(path.read_text()[:-50])
     with pytest.raises(UserError, match=r"metrics.json.*make it again with `cifarbench train`"):

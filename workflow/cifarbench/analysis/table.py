@@ -18,7 +18,7 @@ from cifarbench.errors import UserError
 from cifarbench.files import atomic
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import LOG, METRICS, PREDICTIONS
+from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
 from cifarbench.records.record import Record, read_record
 from cifarbench.sweep.status import without_record
 
@@ -29,7 +29,7 @@ CALIBRATION_BINS = 15  # as in `evaluate`, which needs torch
 
 def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
     """Write and return the table. Raise UserError for a record that cannot be read or is another run's."""
-    rows = [collect_run(run, runs_folder / run.id / METRICS) for run in plan.runs]
+    rows = [collect_run(run, runs_folder / run.id / RECORD) for run in plan.runs]
     table = pd.json_normalize(rows, sep=".")
     write_table(table, output)
     return table

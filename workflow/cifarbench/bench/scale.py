@@ -23,7 +23,7 @@ from cifarbench.bench.workflow import KNOBS, SNAKEFILE, one_job, workflow
 from cifarbench.config.benchmark import parse, read
 from cifarbench.files import write_text
 from cifarbench.plan.plan import Plan, make_plan, write_plan
-from cifarbench.records.folder import METRICS, PREDICTIONS
+from cifarbench.records.folder import PREDICTIONS, RECORD
 from cifarbench.records.record import Record, read_record
 
 SIZES = (100, 1000, 10_000)
@@ -146,7 +146,7 @@ def fill(folder: Path, runs: int) -> Path:
     """Train one run, and write its record for each of many; return the folder of the results."""
     _, data = workflow(folder / "data", runs=1, epochs=1, targets=["data/digits/manifest.json"])
     one_job(folder, data, EPOCHS)
-    record = read_record(folder / "job" / METRICS)
+    record = read_record(folder / "job" / RECORD)
     predictions = folder / PREDICTIONS
     classes = np.zeros(TEST_IMAGES, np.int16)
     probability = np.ones(TEST_IMAGES, np.float32)
@@ -160,5 +160,5 @@ def fill(folder: Path, runs: int) -> Path:
 def write_records(plan: Plan, record: Record, predictions: Path, runs_folder: Path) -> None:
     for run in plan.runs:
         own = {"run": run.id, "configuration": run.configuration, "config": run.config}
-        write_text(runs_folder / run.id / METRICS, record.model_copy(update=own).model_dump_json(indent=1))
+        write_text(runs_folder / run.id / RECORD, record.model_copy(update=own).model_dump_json(indent=1))
         (runs_folder / run.id / PREDICTIONS).hardlink_to(predictions)

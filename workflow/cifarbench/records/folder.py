@@ -2,7 +2,7 @@
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "train.log"
-METRICS = "metrics.json"
+RECORD = "metrics.json"
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.safetensors"
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.files import read_model, write_text
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 
 Fraction = float  # of 1
 
@@ -139,7 +139,7 @@ class Record(_Part):
 
 def write_record(record: Record, folder: Path) -> None:
     checked = Record.model_validate(record.model_dump())
-    write_text(folder / METRICS, checked.model_dump_json(indent=1) + "\n")
+    write_text(folder / RECORD, checked.model_dump_json(indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record:

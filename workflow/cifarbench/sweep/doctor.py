@@ -21,7 +21,7 @@ from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 
 LOCK = Path(__file__).parents[3] / "envs" / "requirements.txt"
 OLDEST_PYTHON = (3, 11)  # as pyproject.toml has it
@@ -146,7 +146,7 @@ def torch_gpus(_plan: Plan) -> Finding:
 def disk(plan: Plan) -> Finding:
     """Compare the room with what the runs that have no result yet may take, as those that have one."""
     results = Path("results/runs")
-    done = [run.id for run in plan.runs if (results / run.id / METRICS).exists()]
+    done = [run.id for run in plan.runs if (results / run.id / RECORD).exists()]
     sizes = [sum(file.stat().st_size for file in (results / run).iterdir() if file.is_file()) for run in done]
     needed = {
         Path("data"): DATA_BYTES * sum(not manifest_of(dataset).exists() for dataset in plan.datasets),

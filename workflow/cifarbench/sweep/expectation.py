@@ -15,7 +15,7 @@ from cifarbench.errors import UserError
 from cifarbench.machine import device_name_for
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
 
 
@@ -32,7 +32,7 @@ def outlook(plan: Plan, runs_folder: Path) -> Outlook:
     """Read the records of the plan's runs and expect each other run to be as fast as they say."""
     return expect(
         plan,
-        {run.id: read_record(path) for run in plan.runs if (path := runs_folder / run.id / METRICS).exists()},
+        {run.id: read_record(path) for run in plan.runs if (path := runs_folder / run.id / RECORD).exists()},
     )
 
 
@@ -115,7 +115,7 @@ def images_per_second(config: TrainConfig, runs_folder: Path) -> float:
 def measured_rates(model: str, runs_folder: Path) -> list[float]:
     """Return the images per second of a few records of a model."""
     rates = []
-    for path in itertools.islice(runs_folder.glob(f"{model}[_-]*/{METRICS}"), RECORDS):
+    for path in itertools.islice(runs_folder.glob(f"{model}[_-]*/{RECORD}"), RECORDS):
         with suppress(UserError):  # `collect` will say what is wrong with it
             rates.append(read_record(path).images_per_second)
     return rates

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from cifarbench.errors import UserError
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import CHECKPOINT, LOG, METRICS, PACKED
+from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, RECORD
 from cifarbench.records.heartbeat import SILENT_SECONDS, alive_on
 from cifarbench.records.record import Record, read_record
 from cifarbench.sweep.expectation import expect
@@ -97,7 +97,7 @@ def seconds_left(run: Run, status: RunStatus, expected: float) -> float:
 
 
 def run_status(folder: Path, known: Known) -> RunStatus:
-    for path in (folder / METRICS, folder / PACKED / METRICS):  # of a pack, until its own job takes it
+    for path in (folder / RECORD, folder / PACKED / RECORD):  # of a pack, until its own job takes it
         try:
             record = record_at(path, known)
         except UserError as error:
@@ -164,7 +164,7 @@ def retry_command(status: Status, runs_folder: Path, config: Path | None) -> str
     if not failed:
         return None
     workdir = runs_folder.parent.parent
-    command = ["snakemake", "--cores", "all", *(f"results/runs/{run}/{METRICS}" for run in failed)]
+    command = ["snakemake", "--cores", "all", *(f"results/runs/{run}/{RECORD}" for run in failed)]
     command += ["--configfile", str(config)] if config else []
     command += ["--directory", str(workdir)] if workdir != Path() else []
     return shlex.join(command)

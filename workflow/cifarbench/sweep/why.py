@@ -17,7 +17,7 @@ from cifarbench.data.manifest import MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
 from cifarbench.sweep.staleness import short, stale_now
 
@@ -30,7 +30,7 @@ JOB = re.compile(
 def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     """Return a line for each run that would be trained, and what of the rest is stale."""
     triggers = snakemake_reasons(config, runs_folder.parents[1])
-    records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{METRICS}"))}
+    records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{RECORD}"))}
     training = [run for run in plan.runs if run.id in triggers]
     lines = [
         f"{len(training)} of {len(plan.runs)} runs would be trained:"

@@ -16,7 +16,7 @@ from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import MANIFEST
 from cifarbench.files import sha256_of
-from cifarbench.records.folder import CHECKPOINT, LOG, METRICS, PACKED, PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.heartbeat import heartbeat
 from cifarbench.records.record import read_record
 
@@ -62,7 +62,7 @@ def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path,
 
     Of an unfinished one the checkpoint is moved, so that the training goes on from there.
     """
-    packed, results = output / PACKED, (WEIGHTS, PREDICTIONS, METRICS)
+    packed, results = output / PACKED, (WEIGHTS, PREDICTIONS, RECORD)
     if not packed.exists():
         return False
     whole = all((packed / name).exists() for name in results)  # a move that was killed leaves only some
@@ -80,7 +80,7 @@ def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path,
 
 def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file: Path | None) -> bool:
     """Tell whether `folder` holds the record of this run, from this data and this model file."""
-    path = folder / METRICS
+    path = folder / RECORD
     if not path.exists():
         return False
     record = read_record(path)
