@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cifarbench.analysis.compare import compare, verdict
+from cifarbench.analysis.compare import compare, in_words
 from cifarbench.cli.parser import main
 from helpers.synthetic import synthetic
 
@@ -25,7 +25,7 @@ def test_the_same_table_is_the_same(table: pd.DataFrame) -> None:
     comparison = compare(table, table)
     assert len(comparison.pairs) == 2
     assert comparison.regressions == comparison.only_before == comparison.only_after == []
-    assert "the same in every seed, 3 seeds; time x 1.00 [1.00, 1.00]" in verdict(comparison.pairs[0])
+    assert "the same in every seed, 3 seeds; time x 1.00 [1.00, 1.00]" in in_words(comparison.pairs[0])
 
 
 def test_accuracy_is_worse_where_its_interval_is_below_zero(table: pd.DataFrame) -> None:
@@ -44,10 +44,10 @@ def test_time_is_worse_where_every_seed_is_slower_on_the_same_hardware(table: pd
     slower = changed(table, "seconds.train", lambda value: 1.5 * value)
     [pair] = compare(table, slower).regressions
     assert pair.regression == "time"
-    assert "time x 1.50" in verdict(pair)
+    assert "time x 1.50" in in_words(pair)
     elsewhere = changed(slower, "environment.device_name", "Another Processor")
     assert compare(table, elsewhere).regressions == []
-    assert "other hardware" in verdict(compare(table, elsewhere).pairs[0])
+    assert "other hardware" in in_words(compare(table, elsewhere).pairs[0])
 
 
 def test_what_differs_and_what_has_no_partner_is_listed(table: pd.DataFrame) -> None:

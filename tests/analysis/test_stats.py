@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as reference
 
 from cifarbench.analysis.stats import (
-    distinguishable,
+    chance_difference,
     holm,
     mcnemar,
     paired_difference,
@@ -61,7 +61,7 @@ def test_mcnemar_by_hand() -> None:
 def test_noise_is_pooled_over_configurations() -> None:
     assert single_seed_noise([[1.0, 3.0], [10.0, 10.0, 10.0], [5.0]]) == pytest.approx((2 / 3) ** 0.5)
     assert single_seed_noise([[1.0]]) is None
-    assert distinguishable(0.014) == pytest.approx(1.96 * 0.014 * 2**0.5, rel=1e-4)
+    assert chance_difference(0.014) == pytest.approx(1.96 * 0.014 * 2**0.5, rel=1e-4)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cifarbench.analysis.verdicts import counts, judge, judge_all, measure, text_table
+from cifarbench.analysis.verdicts import counts, judge, judge_all, text_table
 from cifarbench.cli.parser import main
 from cifarbench.plan.claims import Artefact, Claim, Statement
 from helpers.claims import claim, quantity, with_claims
@@ -122,36 +122,6 @@ def test_times_are_compared_on_the_same_hardware_only() -> None:
     timed["b"][0]["environment.threads"] = 2
     assert judge(asked, timed).outcome == "not run"
     assert "different hardware" in judge(asked, timed).reason
-
-
-def test_figures_come_from_the_right_place() -> None:
-    epochs = [
-        {
-            "test_accuracy": 0.5,
-            "test_loss": 2.0,
-            "running_train_accuracy": 0.6,
-            "running_train_loss": loss,
-            "train_seconds": 3.0,
-        }
-        for loss in (1.0, 1.5, 1.25, 1.75)
-    ]
-    epochs[-1] = {**epochs[-1], "running_train_accuracy": 0.875, "test_accuracy": 0.625}
-    row = {"final.test.top1": 0.7, "final.test.loss": 1.1, "seconds.train": 12.0, "epochs": epochs}
-    expected = {
-        "test_accuracy": 0.7,
-        "test_loss": 1.1,
-        "train_accuracy": 0.875,
-        "train_loss": 1.75,
-        "accuracy_gap": 0.25,
-        "loss_swing": pytest.approx(1 / 3),
-        "seconds": 12.0,
-        "seconds_per_epoch": 3.0,
-    }
-    assert {metric: measure(quantity("a", metric=metric), row) for metric in expected} == expected
-    assert measure(quantity("a", epoch=1), row) == 0.5
-    assert measure(quantity("a", epoch=-1), row) == 0.625
-    assert measure(quantity("a", epoch=9), row) is None
-    assert measure(quantity("a", metric="test_loss"), {**row, "final.test.loss": float("nan")}) is None
 
 
 def test_the_verb_prints_each_claim_and_counts_them(

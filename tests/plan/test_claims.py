@@ -57,7 +57,24 @@ def test_cells_become_claims_that_share_what_is_said_once(tmp_path: Path) -> Non
         ({"order": [FAST]}, "order: [{'learning_rate': 0.01, 'study': 'rates'}] is not allowed"),
         ({}, "exactly one of 'of', 'order' and 'equal' is needed, not []"),
         ({"of": FAST}, "'of' needs the value that was 'published'"),
-        ({"of": FAST, "published": 1.0, "metric": "accuracy"}, "metric: 'accuracy' is not allowed"),
+        (
+            {"of": FAST, "published": 1.0, "metric": "accuracy"},
+            "metric: 'accuracy' is not allowed: it is no metric; did you mean",
+        ),
+        (
+            {"order": [FAST, {**FAST, "epoch": 1}], "metric": "calibration_error"},
+            "epoch: 1 is not allowed: calibration_error is known at the end of training only; known at each ",
+        ),
+        ({"of": {**FAST, "epoch": 31}, "published": 0.5}, "epoch: 31 is not allowed: 'activation relu"),
+        (
+            {"of": {**FAST, "epoch": -31}, "published": 0.5},
+            "trains for 10, and test_accuracy takes at least 1",
+        ),
+        ({"of": {**FAST, "epoch": 0}, "published": 0.5}, "epoch: 0 is not allowed"),
+        (
+            {"of": {**FAST, "epoch": 1}, "published": 0.5, "metric": "loss_swing"},
+            "epoch: 1 is not allowed: 'activation relu, learning rate 0.01' trains for 10, and loss_swing",
+        ),
         ({"of": FAST, "publishd": 1.0}, "publishd: unknown key; did you mean 'published'?"),
     ],
 )

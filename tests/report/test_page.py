@@ -19,7 +19,7 @@ from cifarbench.bench.training import GPU_WAYS, WAYS
 from cifarbench.plan.plan import Plan
 from cifarbench.report.charts import POINTS, library
 from cifarbench.report.page import render, sha256
-from cifarbench.report.sections import SHOWN
+from cifarbench.report.sections import MOST
 from cifarbench.report.words import listed, spread
 from helpers.claims import with_claims
 from helpers.repository import REPOSITORY
@@ -209,8 +209,8 @@ def test_a_loss_that_overflowed_everywhere_has_no_figure(tmp_path: Path) -> None
         for epoch in epochs:
             epoch["validation_loss"] = None
     page = page_of(plan, table, tmp_path)
-    assert not (tmp_path / "figures/rates-loss.svg").exists()
-    assert (tmp_path / "figures/rates-accuracy.svg").exists()
+    assert not (tmp_path / "figures/rates-test-loss.svg").exists()
+    assert (tmp_path / "figures/rates-test-accuracy.svg").exists()
     assert rows_of(page, "rates")["rows"]["validation_loss"] == []
 
 
@@ -391,12 +391,12 @@ def test_curves_are_the_means_and_extremes_of_the_seeds(tmp_path: Path) -> None:
 
 
 def test_long_curves_are_thinned_and_large_studies_cut_and_the_page_says_so(tmp_path: Path) -> None:
-    page = page_of(*synthetic(configurations=SHOWN + 3, seeds=2, epochs=3 * POINTS), tmp_path)
+    page = page_of(*synthetic(configurations=MOST + 3, seeds=2, epochs=3 * POINTS), tmp_path)
     text = Text(page).text
     assert f"Of longer curves, {POINTS} epochs are shown." in text
-    assert f"Shown are the best {SHOWN}; 3 are left out here" in text
+    assert f"Shown are the best {MOST}; 3 are left out here" in text
     rows = rows_of(page, "rates")["rows"]["validation_loss"]
-    assert len(rows) == SHOWN * POINTS
+    assert len(rows) == MOST * POINTS
     assert {rows[0][1], rows[-1][1]} == {1, 3 * POINTS}
     assert "p (Bonferroni)" in text
 
@@ -459,8 +459,9 @@ def test_figures_and_tables_of_an_earlier_page_go(tmp_path: Path) -> None:
 
 def test_words() -> None:
     assert over_seeds([0.5, 0.7]).half == pytest.approx(12.7062 * 0.1, rel=1e-5)
-    assert spread(over_seeds([0.5, 0.7, 0.6]), "accuracy") == "60.0 ± 24.8 %"
+    assert spread(over_seeds([0.5, 0.7, 0.6]), "test_accuracy") == "60.0 ± 24.8 %"
     assert spread(over_seeds([1234.5]), "seconds") == "1,234.5 s"
+    assert spread(over_seeds([62006, 62006]), "parameters") == "62,006"
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
 

@@ -100,7 +100,7 @@ def text_table(comparison: Comparison) -> str:
     """Lay a comparison out for a terminal."""
     lines = []
     for pair in comparison.pairs:
-        lines.append(f"{pair.configuration}: {verdict(pair)}")
+        lines.append(f"{pair.configuration}: {in_words(pair)}")
     for title, keys in (
         ("only in the first", comparison.only_before),
         ("only in the second", comparison.only_after),
@@ -111,7 +111,7 @@ def text_table(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def verdict(pair: Pair) -> str:
+def in_words(pair: Pair) -> str:
     """Say in one line what became of a configuration."""
     parts = [f"accuracy {100 * pair.before:.1f} -> {100 * pair.after:.1f} %"]
     if pair.accuracy and pair.accuracy.low is not None and pair.accuracy.high is not None:

@@ -1,7 +1,6 @@
 """The table of records as the report asks for it: grouped over seeds, by study, by figure of merit."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,50 +20,25 @@ from cifarbench.analysis.stats import (
 )
 from cifarbench.analysis.verdicts import ALPHA, Verdict, judge_all
 from cifarbench.plan.plan import Plan, PlannedStudy
+from cifarbench.records.metrics import METRICS
 
 REPRESENTATIVES = 8  # configurations whose mistakes are looked at
 PAIRS = 24  # configurations of which all pairs are tested
 ENOUGH = 10  # images of a degree of confidence, for a share of them to be told
 
 
-class Metric(NamedTuple):
-    """A figure of merit: the table's column, its name for people, its unit, and what to multiply with."""
-
-    column: str
-    title: str
-    unit: str
-    factor: float
-    digits: int
-    higher_is_better: bool
-
-
-METRICS = {
-    "accuracy": Metric("final.test.top1", "Test accuracy", "%", 100, 1, True),
-    "loss": Metric("final.test.loss", "Test loss", "", 1, 3, False),
-    "seconds": Metric("seconds.train", "Training time", "s", 1, 1, False),
-}
-
-
-class Cost(NamedTuple):
-    """What an accuracy costs: its axis and the format of its ticks, and the half width of the interval if
-    seeds differ."""
-
-    title: str
-    ticks: str
-    value: Callable[["Configuration"], float]
-    half: Callable[["Configuration"], float] = lambda _: 0.0
-
-
-COSTS = {
-    "seconds": Cost(
-        "training time (s)",
-        "~g",
-        lambda c: c.metrics["seconds"].mean,
-        lambda c: c.metrics["seconds"].half or 0.0,
-    ),
-    "parameters": Cost("parameters", "~s", lambda c: float(c.first("model.parameters"))),
-    "flops": Cost("MFLOPs of a forward pass", "~g", lambda c: float(c.first("model.flops")) / 1e6),
-}
+# What a configuration's row in the page's table says, and what an accuracy may cost.
+SHOWN = (
+    "test_accuracy",
+    "test_loss",
+    "seconds",
+    "top5_accuracy",
+    "calibration_error",
+    "images_per_second",
+    "parameters",
+    "flops",
+)
+COSTS = ("seconds", "parameters", "flops")
 
 
 class Seeds(NamedTuple):
@@ -133,7 +107,7 @@ class Results:
         """The studies that have a completed run."""
         found = []
         for study in self.plan.studies:
-            configurations = [c for c in self.of_study(study) if "accuracy" in c.metrics]
+            configurations = [c for c in self.of_study(study) if "test_accuracy" in c.metrics]
             if configurations:
                 found.append(Measured(study, configurations, *beside_best(configurations)))
         return found
@@ -147,7 +121,7 @@ class Results:
                 labels.setdefault(key, label if len(self.plan.studies) == 1 else f"{study.name}: {label}")
         groups = self.table.groupby("configuration", sort=False)
         every = [configuration(str(key), labels[str(key)], rows) for key, rows in groups]
-        return best_first([c for c in every if "accuracy" in c.metrics])
+        return best_first([c for c in every if "test_accuracy" in c.metrics])
 
     @cached_property
     def contenders(self) -> dict[str, list[Configuration]]:
@@ -188,15 +162,16 @@ def configuration(key: str, label: str, runs: pd.DataFrame) -> Configuration:
     completed = runs[runs["status"] == "completed"]
     diverged = int((runs["status"] == "diverged").sum())
     metrics = {}
-    for name, metric in METRICS.items():
-        values = completed[metric.column].dropna().tolist() if metric.column in completed else []
+    for name in SHOWN:
+        column = METRICS[name].column
+        values = completed[column].dropna().tolist() if column in completed else []
         if values:
             metrics[name] = over_seeds(values)
     return Configuration(key, label, completed, diverged, metrics)
 
 
 def best_first(configurations: list[Configuration]) -> list[Configuration]:
-    return sorted(configurations, key=lambda c: -c.metrics["accuracy"].mean)
+    return sorted(configurations, key=lambda c: -c.metrics["test_accuracy"].mean)
 
 
 def over_seeds(values: list[float]) -> Seeds:
@@ -204,13 +179,11 @@ def over_seeds(values: list[float]) -> Seeds:
     return Seeds(values, mean, None if low is None else mean - low)
 
 
-def pareto_front(
-    configurations: list[Configuration], cost: Callable[[Configuration], float]
-) -> list[Configuration]:
+def pareto_front(configurations: list[Configuration], cost: str) -> list[Configuration]:
     """Return those that no other beats in both mean accuracy and cost, cheapest first."""
     front: list[Configuration] = []
-    for c in sorted(configurations, key=lambda c: (cost(c), -c.metrics["accuracy"].mean)):
-        if not front or c.metrics["accuracy"].mean > front[-1].metrics["accuracy"].mean:
+    for c in sorted(configurations, key=lambda c: (c.metrics[cost].mean, -c.metrics["test_accuracy"].mean)):
+        if not front or c.metrics["test_accuracy"].mean > front[-1].metrics["test_accuracy"].mean:
             front.append(c)
     return front
 
@@ -223,7 +196,7 @@ class Rival(NamedTuple):
     p: float | None
 
     @property
-    def distinguishable(self) -> bool:
+    def differs(self) -> bool:
         return self.p is not None and self.p < ALPHA
 
 

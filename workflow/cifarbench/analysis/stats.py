@@ -95,6 +95,6 @@ def single_seed_noise(groups: Sequence[Sequence[float]]) -> float | None:
     return (squares / freedom) ** 0.5
 
 
-def distinguishable(deviation: float) -> float:
+def chance_difference(deviation: float) -> float:
     """Return the difference of two single-seed figures that noise alone exceeds in one of twenty cases."""
     return float(stats.norm.ppf((1 + LEVEL) / 2)) * 2**0.5 * deviation

@@ -19,7 +19,7 @@ import pandas as pd
 
 from cifarbench.analysis.stats import (
     Difference,
-    distinguishable,
+    chance_difference,
     holm,
     paired_difference,
     prediction_interval,
@@ -27,6 +27,7 @@ from cifarbench.analysis.stats import (
 )
 from cifarbench.plan.claims import Claim, Quantity, Statement
 from cifarbench.plan.plan import Plan
+from cifarbench.records.metrics import METRICS, TIMES
 
 ALPHA = 0.05
 VAGUE = 0.1  # half the width, as a share of the published value, from which an interval says nothing
@@ -41,7 +42,6 @@ OUTCOMES: tuple[Outcome, ...] = (
     "not run",
 )
 TESTED = OUTCOMES[:4]
-TIMES = ("seconds", "seconds_per_epoch")
 
 
 class Verdict(NamedTuple):
@@ -92,7 +92,7 @@ def decide_value(statement: Statement, values: list[dict[int, float]]) -> tuple[
     inside = low - statement.tolerance <= published <= high + statement.tolerance
     vague = high - low > 2 * VAGUE * abs(published)
     outcome: Outcome = "does not hold" if not inside else "within seed noise" if vague else "holds"
-    ends = f"{figure(low, metric)} and {figure(high, metric)}"
+    ends = f"{METRICS[metric].write(low)} and {METRICS[metric].write(high)}"
     return outcome, f"19 of 20 further runs would fall between {ends}"
 
 
@@ -122,8 +122,8 @@ def single_seeds(statement: Statement, values: list[dict[int, float]]) -> str:
     if not statement.published or deviation is None:
         return ""
     metric = statement.quantities[0].metric
-    published = "; ".join(signed(a - b, metric) for a, b in pairwise(statement.published))
-    by_chance = signed(distinguishable(deviation), metric).removeprefix("+")
+    published = "; ".join(METRICS[metric].difference(a - b) for a, b in pairwise(statement.published))
+    by_chance = METRICS[metric].number(chance_difference(deviation))
     return f"; published {published}, where two single seeds differ by up to {by_chance} in 19 of 20 cases"
 
 
@@ -159,70 +159,15 @@ def hardware(statement: Statement, rows: dict[str, list[dict[str, Any]]]) -> set
 def by_seed(quantity: Quantity, rows: dict[str, list[dict[str, Any]]]) -> dict[int, float]:
     """Return the quantity of each seed that has it."""
     records = [row for row in rows.get(quantity.configuration, []) if row["status"] != "missing"]
-    found = {int(row["config.seed"]): measure(quantity, row) for row in records}
+    metric = METRICS[quantity.metric]
+    found = {int(row["config.seed"]): metric.of(row, quantity.epoch) for row in records}
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def measure(quantity: Quantity, row: dict[str, Any]) -> float | None:
-    """Return a metric of one run; None where a loss is not finite or the epoch was not reached."""
-    epochs = row["epochs"]
-    if quantity.epoch is not None:
-        place = quantity.epoch - 1 if quantity.epoch > 0 else quantity.epoch
-        if not -len(epochs) <= place < len(epochs):
-            return None
-        return at_epoch(quantity.metric, epochs[place])
-    final: dict[str, Callable[[], float | None]] = {
-        "test_accuracy": lambda: row["final.test.top1"],
-        "test_loss": lambda: row["final.test.loss"],
-        "seconds": lambda: row["seconds.train"],
-        "seconds_per_epoch": lambda: row["seconds.train"] / len(epochs),
-        "loss_swing": lambda: swing([epoch["running_train_loss"] for epoch in epochs]),
-    }
-    value = final[quantity.metric]() if quantity.metric in final else at_epoch(quantity.metric, epochs[-1])
-    return None if value is None or np.isnan(value) else float(value)
-
-
-def at_epoch(metric: str, epoch: dict[str, Any]) -> float | None:
-    test, train = epoch["test_accuracy"], epoch["running_train_accuracy"]
-    values: dict[str, float | None] = {
-        "test_accuracy": test,
-        "test_loss": epoch["test_loss"],
-        "train_accuracy": train,
-        "train_loss": epoch["running_train_loss"],
-        "accuracy_gap": train - test,
-        "seconds": epoch["train_seconds"],
-    }
-    return values.get(metric)
-
-
-def swing(losses: list[float | None]) -> float | None:
-    """Return by how much a loss rises from one epoch to the next, on average over the epochs."""
-    if len(losses) < 2 or None in losses:
-        return None
-    return float(np.maximum(np.diff(np.array(losses, float)), 0).mean())
-
-
-def figure(value: float | None, metric: str) -> str:
-    """Write a value of a metric: accuracies in percent."""
-    if value is None:
-        return "?"
-    return f"{100 * value:.1f} %" if is_share(metric) else f"{value:.4g}"
-
-
-def signed(value: float | None, metric: str) -> str:
-    if value is None:
-        return "?"
-    return f"{100 * value:+.1f}" if is_share(metric) else f"{value:+.3g}"
-
-
 def in_words(difference: Difference, metric: str) -> str:
-    """Write a difference with its interval; of accuracies, in percentage points."""
-    low, high = signed(difference.low, metric), signed(difference.high, metric)
-    return f"{signed(difference.mean, metric)} [{low}, {high}]"
-
-
-def is_share(metric: str) -> bool:
-    return metric in ("test_accuracy", "train_accuracy", "accuracy_gap")
+    """Write a difference with its interval."""
+    mean, low, high = (METRICS[metric].difference(end) for end in difference[1:4] if end is not None)
+    return f"{mean} [{low}, {high}]"
 
 
 def counts(verdicts: list[Verdict]) -> dict[Outcome, int]:
@@ -234,8 +179,8 @@ def text_table(verdicts: list[Verdict]) -> str:
     lines = []
     for verdict in verdicts:
         claim, metric = verdict.claim, verdict.claim.statement.quantities[0].metric
-        published = " > ".join(figure(value, metric) for value in claim.statement.published) or "-"
-        measured = " > ".join(figure(value, metric) for value in verdict.measured) or "-"
+        published = " > ".join(METRICS[metric].write(value) for value in claim.statement.published) or "-"
+        measured = " > ".join(METRICS[metric].write(value) for value in verdict.measured) or "-"
         lines += [
             f"{verdict.outcome.upper():<18} {claim.id}: {claim.says}",
             f"{'':<18} published {published}, measured {measured} (n = {verdict.seeds}); {verdict.reason}",

@@ -14,24 +14,23 @@ to count. The verdicts come from the records, see `verdicts`.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cifarbench.config.benchmark import read
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError, explain, suggest
+from cifarbench.records.metrics import METRICS
 
-Metric = Literal[
-    "test_accuracy",
-    "test_loss",
-    "train_accuracy",
-    "train_loss",
-    "accuracy_gap",
-    "loss_swing",
-    "seconds",
-    "seconds_per_epoch",
-]
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError("it is no metric" + suggest(name, METRICS))
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_known_metric)]
 
 
 class _Frozen(BaseModel):
@@ -44,7 +43,7 @@ class Quantity(_Frozen):
     study: str
     configuration: str
     label: str
-    metric: Metric
+    metric: MetricName
     epoch: int | None = None
 
 
@@ -73,7 +72,7 @@ class Claim(_Frozen):
 class _Entry(_Frozen):
     """A statement as the file has it. Its selectors are resolved once the studies are known."""
 
-    metric: Metric
+    metric: MetricName
     where: dict[str, Any] = {}
     of: dict[str, Any] | None = None
     order: list[dict[str, Any]] | None = Field(None, min_length=2)
@@ -202,6 +201,26 @@ def _find(selector: dict[str, Any], where: str, candidates: Sequence[Candidate])
         )
     facts = found[0].model_dump(include={"study", "configuration", "label"})
     try:
-        return Quantity(**facts, metric=selector["metric"], epoch=selector.get("epoch"))
+        quantity = Quantity(**facts, metric=selector["metric"], epoch=selector.get("epoch"))
     except ValidationError as error:
         raise UserError(explain(error, where)) from None
+    _check_epoch(quantity, found[0].knobs["epochs"], where)
+    return quantity
+
+
+def _check_epoch(quantity: Quantity, epochs: int, where: str) -> None:
+    """Raise UserError if the metric can have no value there, so that the claim would never be tested."""
+    metric, epoch = METRICS[quantity.metric], quantity.epoch
+    if epoch is not None and metric.after is None:
+        by_epoch = ", ".join(sorted(name for name, other in METRICS.items() if other.after))
+        raise UserError(
+            f"{where}.epoch: {epoch} is not allowed: {quantity.metric} is known at the end of training only; "
+            f"known at each epoch: {by_epoch}"
+        )
+    fewest, place = metric.fewest_epochs, epochs if epoch is None else epoch
+    allowed = {*range(fewest, epochs + 1), *range(fewest - epochs - 1, 0)}
+    if place not in allowed:
+        raise UserError(
+            f"{where}.epoch: {place} is not allowed: {quantity.label!r} trains for {epochs}, and "
+            f"{quantity.metric} takes at least {fewest} (count from 1, or from the last one, -1)"
+        )

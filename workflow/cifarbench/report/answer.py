@@ -64,7 +64,7 @@ def _sizes(rows: pd.DataFrame, part: str) -> str:
 
 
 def _best(dataset: str, best: Configuration, several: bool) -> str:
-    accuracy = best.metrics["accuracy"]
+    accuracy = best.metrics["test_accuracy"]
     around = (
         f"mean and 95 % interval of {len(accuracy.values)} seeds"
         if accuracy.half is not None
@@ -74,7 +74,7 @@ def _best(dataset: str, best: Configuration, several: bool) -> str:
     where = f"on {dataset} " if several else ""
     return (
         f"The highest test accuracy {where}is that of {best.label}: "
-        f"{spread(accuracy, 'accuracy')} ({around}), "
+        f"{spread(accuracy, 'test_accuracy')} ({around}), "
         f"after {seconds} of training."
     )
 
@@ -86,11 +86,11 @@ def _undecided(contenders: list[Configuration]) -> list[str]:
     rivals = beside_best(contenders)[1]
     if all(rival.p is None for rival in rivals):
         return ["With fewer than two shared seeds, nothing can be told apart from it."]
-    close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
+    close = [rival.configuration.label for rival in rivals if not rival.differs]
     if not close:
         return ["Each of the others is lower beyond seed noise."]
     if len(close) == len(rivals) > 3:
-        seeds = len(contenders[0].metrics["accuracy"].values)
+        seeds = len(contenders[0].metrics["test_accuracy"].values)
         return [f"With {count(seeds, 'seed')}, none of {len(close)} others can be told apart from it."]
     more = [count(len(close) - 3, "more", "more")] if len(close) > 3 else []
     return [f"Not distinguishable from it: {listed(close[:3] + more)}."]
@@ -99,14 +99,14 @@ def _undecided(contenders: list[Configuration]) -> list[str]:
 def _cheapest(ranked: list[Configuration]) -> list[str]:
     """Name the configuration of least training time within a point of the best accuracy."""
     best = ranked[0]
-    near = [c for c in ranked if c.metrics["accuracy"].mean >= best.metrics["accuracy"].mean - 0.01]
+    near = [c for c in ranked if c.metrics["test_accuracy"].mean >= best.metrics["test_accuracy"].mean - 0.01]
     cheapest = min(near, key=lambda c: c.metrics["seconds"].mean)
     if cheapest is best:
         return ["None within one point of it trains faster."]
     faster = best.metrics["seconds"].mean / cheapest.metrics["seconds"].mean
     return [
         f"Within one point of it, {cheapest.label} trains fastest: "
-        f"{spread(cheapest.metrics['accuracy'], 'accuracy')} in "
+        f"{spread(cheapest.metrics['test_accuracy'], 'test_accuracy')} in "
         f"{spread(cheapest.metrics['seconds'], 'seconds')}, {faster:.1f} times faster."
     ]
 
@@ -130,7 +130,7 @@ def _finding(measured: Measured) -> Finding:
     apart = [
         (100 * rival.difference.mean, rival)
         for rival in measured.rivals
-        if rival.distinguishable and rival.difference is not None
+        if rival.differs and rival.difference is not None
     ]
     study = measured.study
     if not apart:
@@ -157,5 +157,5 @@ def headline(results: Results) -> list[tuple[str, str]]:
         facts.append((number(results.done["images_per_second"].median()), "images/s, median"))
     for name, contenders in reversed(results.contenders.items()):
         what = f"best test accuracy on {name}" if len(results.contenders) > 1 else "best test accuracy"
-        facts.insert(0, (percent(contenders[0].metrics["accuracy"].mean), what))
+        facts.insert(0, (percent(contenders[0].metrics["test_accuracy"].mean), what))
     return facts

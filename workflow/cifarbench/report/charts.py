@@ -12,8 +12,9 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from cifarbench.analysis.results import COSTS, Configuration, Cost, curve
-from cifarbench.report.figures import legend
+from cifarbench.analysis.results import COSTS, Configuration, curve
+from cifarbench.records.metrics import METRICS
+from cifarbench.report.figures import axis, legend
 
 POINTS = 60  # of one curve; longer ones are thinned
 ROWS = alt.NamedData("rows")  # page.js fills it
@@ -48,7 +49,7 @@ def library() -> Future[str]:
 
 def specifications() -> dict[str, Any]:
     """Return every kind of chart by its name."""
-    return {"curves": _curves(), **{f"cost-{kind}": _cost(cost) for kind, cost in COSTS.items()}}
+    return {"curves": _curves(), **{f"cost-{kind}": _cost(kind) for kind in COSTS}}
 
 
 def _finished(chart: alt.LayerChart | alt.FacetChart) -> dict[str, Any]:
@@ -76,10 +77,10 @@ def _curves() -> dict[str, Any]:
     return _finished(alt.layer(band, line, aim).add_params(hidden))
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
+def _cost(kind: str) -> dict[str, Any]:
     """A point per configuration with its intervals, and a line along the Pareto front."""
-    title, scale = f"{cost.title}, logarithmic", alt.Scale(type="log", nice=False, padding=12)
-    x = alt.X("cost:Q", title=title, scale=scale, axis=alt.Axis(grid=False, format=cost.ticks))
+    title, scale = f"{axis(METRICS[kind])}, logarithmic", alt.Scale(type="log", nice=False, padding=12)
+    x = alt.X("cost:Q", title=title, scale=scale, axis=alt.Axis(grid=False, format="~s"))
     y = alt.Y("accuracy:Q", title=None, scale=alt.Scale(zero=False))
     base = alt.Chart(ROWS).encode(color=alt.Color("colour:N", scale=None))
     upright = base.mark_rule().encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
@@ -137,24 +138,21 @@ def cost_rows(
     configurations: list[Configuration], fronts: dict[str, list[Configuration]]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return for each kind of cost a row per configuration."""
-    return {
-        kind: [_cost_row(c, COSTS[kind], c in front) for c in configurations]
-        for kind, front in fronts.items()
-    }
+    return {kind: [_cost_row(c, kind, c in front) for c in configurations] for kind, front in fronts.items()}
 
 
-def _cost_row(c: Configuration, cost: Cost, front: bool) -> dict[str, Any]:
-    accuracy, value = c.metrics["accuracy"], cost.value(c)
-    half = min(cost.half(c), 0.9 * value)  # a logarithmic axis has no zero
+def _cost_row(c: Configuration, kind: str, front: bool) -> dict[str, Any]:
+    accuracy, cost, metric = c.metrics["test_accuracy"], c.metrics[kind], METRICS[kind]
+    half = min(cost.half or 0, 0.9 * cost.mean)  # a logarithmic axis has no zero
     return {
         "label": c.label,
-        "says": f"{100 * accuracy.mean:.2f} %, {cost.title} {value:,.4g}",
+        "says": f"{100 * accuracy.mean:.2f} %, {metric.title.lower()} {metric.write(cost.mean)}",
         "colour": f"var(--curve-{int(front)})",
         "front": front,
         "accuracy": rounded(100 * accuracy.mean),
         "low": rounded(100 * (accuracy.mean - (accuracy.half or 0))),
         "high": rounded(100 * (accuracy.mean + (accuracy.half or 0))),
-        "cost": rounded(value),
-        "cost_low": rounded(value - half),
-        "cost_high": rounded(value + half),
+        "cost": rounded(metric.factor * cost.mean),
+        "cost_low": rounded(metric.factor * (cost.mean - half)),
+        "cost_high": rounded(metric.factor * (cost.mean + half)),
     }

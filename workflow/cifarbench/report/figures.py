@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from cifarbench.analysis.results import COSTS, METRICS, Configuration, calibration, curve
+from cifarbench.analysis.results import Configuration, calibration, curve
+from cifarbench.records.metrics import METRICS, Metric
 
 LABEL_LENGTH = 58  # characters that fit above a row
 BOTTOM = 0.45  # inches for the labels of the x axis
@@ -136,8 +137,12 @@ def effect(name: str, configurations: list[Configuration], metric: str, alt: str
         for row in rows:
             _name_row(axes, row, shown[row].label)
         _only_rows(axes, len(shown))
-        axes.set_xlabel(f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower())
+        axes.set_xlabel(axis(kind))
     return drawn.finished
+
+
+def axis(metric: Metric) -> str:
+    return metric.heading[0].lower() + metric.heading[1:]
 
 
 def _name_row(axes: Axes, row: int, label: str) -> None:
@@ -159,23 +164,25 @@ def cost(
 ) -> Drawing:
     """Draw mean accuracy against a cost with intervals in both directions; a line joins the Pareto front,
     whose members are numbered."""
-    of = COSTS[kind]
+    metric = METRICS[kind]
     with canvas(name, alt, 3.1, left=0.5, top=0.3) as drawn:
         axes = drawn.axes
         for members, colour in ((configurations, COLOURS[0]), (front, COLOURS[1])):
-            costs, accuracies = [of.value(c) for c in members], [c.metrics["accuracy"] for c in members]
+            costs, accuracies = ([c.metrics[name] for c in members] for name in (kind, "test_accuracy"))
             axes.errorbar(
-                costs,
+                [metric.factor * cost.mean for cost in costs],
                 [100 * accuracy.mean for accuracy in accuracies],
                 # a logarithmic axis has no zero
-                xerr=[min(of.half(c), 0.9 * value) for c, value in zip(members, costs, strict=True)],
+                xerr=[metric.factor * min(cost.half or 0, 0.9 * cost.mean) for cost in costs],
                 yerr=[100 * (accuracy.half or 0) for accuracy in accuracies],
                 fmt="o",
                 ms=5,
                 color=colour,
                 elinewidth=0.8,
             )
-        points = [(of.value(c), 100 * c.metrics["accuracy"].mean) for c in front]
+        points = [
+            (metric.factor * c.metrics[kind].mean, 100 * c.metrics["test_accuracy"].mean) for c in front
+        ]
         axes.plot(*zip(*points, strict=True), color=COLOURS[1], lw=1)
         for number, point in enumerate(points, 1):
             axes.annotate(str(number), point, xytext=(-4, 5), textcoords="offset points", ha="right")
@@ -183,7 +190,7 @@ def cost(
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(f"{of.title}, logarithmic")
+        axes.set_xlabel(f"{axis(metric)}, logarithmic")
         axes.set_title("test accuracy (%)", loc="left", size=9)
         axes.grid()
     return drawn.finished

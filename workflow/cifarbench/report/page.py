@@ -20,6 +20,7 @@ from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import atomic, write_text
 from cifarbench.plan.plan import Plan, write_plan
+from cifarbench.records.metrics import METRICS
 from cifarbench.report import answer, charts, sections, words
 from cifarbench.report.figures import Drawing
 from cifarbench.report.tables import KINDS, all_tables, write_tables
@@ -66,7 +67,6 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
     environment.filters.update(
         percent=words.percent,
         number=words.number,
-        amount=words.amount,
         spread=words.spread,
         count=words.count,
         json=as_json,
@@ -81,6 +81,7 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
         findings=answer.findings(results),
         told=answer.FINDINGS,
         headline=answer.headline(results),
+        metrics=METRICS,
         tables=tables,
         table_kinds=KINDS,
         version=__version__,

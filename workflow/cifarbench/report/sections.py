@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cifarbench.analysis.compare import verdict
+from cifarbench.analysis.compare import in_words
 from cifarbench.analysis.results import (
     COSTS,
-    METRICS,
     PAIRS,
+    SHOWN,
     Configuration,
     Measured,
     Results,
@@ -24,18 +24,20 @@ from cifarbench.analysis.results import (
     on_same_images,
     pareto_front,
 )
-from cifarbench.analysis.stats import distinguishable
-from cifarbench.analysis.verdicts import TESTED, figure
+from cifarbench.analysis.stats import chance_difference
+from cifarbench.analysis.verdicts import TESTED
 from cifarbench.config.flags import flags
 from cifarbench.config.ids import format_value
 from cifarbench.plan.grid import Run
+from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
 from cifarbench.report.failures import failures
 from cifarbench.report.section import Section, study_anchor
-from cifarbench.report.words import amount, number, percent, spread
+from cifarbench.report.words import number, percent, spread
 from cifarbench.sweep.staleness import stale_runs
 
-SHOWN = 24  # configurations that a study's figures show at most; as many as curves look different
+MOST = 24  # configurations that a study's figures show at most; as many as curves look different
+EFFECTS = ("test_accuracy", "test_loss", "seconds")  # which a study draws
 
 
 def problems(results: Results) -> Iterator[Section]:
@@ -61,7 +63,7 @@ def overview(results: Results) -> Iterator[Section]:
         names = {name for own in knobs.values() for name, _ in own}
         content = {
             "configurations": results.ranked,
-            "metrics": METRICS,
+            "metrics": {name: METRICS[name] for name in SHOWN},
             "knobs": {key: dict(own) for key, own in knobs.items()},
             "knob_names": sorted(names - set(SAID_APART)),
             "words": {c.key: _search_words(c, knobs[c.key]) for c in results.ranked},
@@ -120,12 +122,12 @@ def studies(results: Results) -> Iterator[Section]:
     for measured in results.studies:
         name = measured.study.name
         shown = measured.configurations
-        if len(shown) > SHOWN:
-            best = {c.key for c in best_first(shown)[:SHOWN]}
+        if len(shown) > MOST:
+            best = {c.key for c in best_first(shown)[:MOST]}
             shown = [c for c in shown if c.key in best]
         effects = [
-            figures.effect(f"{name}-{metric}", shown, metric, _in_order(shown, metric))
-            for metric in METRICS
+            figures.effect(f"{name}-{metric.replace('_', '-')}", shown, metric, _in_order(shown, metric))
+            for metric in EFFECTS
             if any(metric in c.metrics for c in shown)  # a loss may have overflowed everywhere
         ]
         part = held_out_part(shown)
@@ -148,20 +150,20 @@ def studies(results: Results) -> Iterator[Section]:
         yield Section(study_anchor(name), measured.study.title, "study", content, [*effects, curves])
 
 
-def _verdict(measured: Measured) -> list[str]:
+def _conclusion(measured: Measured) -> list[str]:
     """Say what the study shows: the best, what cannot be told from it, and how large the noise is."""
     best, rivals = measured.best, measured.rivals
-    close = [rival.configuration.label for rival in rivals if not rival.distinguishable]
+    close = [rival.configuration.label for rival in rivals if not rival.differs]
     if len(close) == len(rivals):
         sentences = [f"{best.label} is highest, but none of the others can be told apart from it."]
     elif close:
-        told = close if len(close) <= SHOWN else [*close[:SHOWN], f"{len(close) - SHOWN} more"]
+        told = close if len(close) <= MOST else [*close[:MOST], f"{len(close) - MOST} more"]
         sentences = [f"{best.label} is highest; not distinguishable from it: {'; '.join(told)}."]
     else:
         sentences = [f"{best.label} is highest, and each of the others is lower beyond seed noise."]
-    deviation = noise(measured.configurations, "accuracy")
+    deviation = noise(measured.configurations, "test_accuracy")
     if deviation is not None:
-        points = 100 * distinguishable(deviation)
+        points = 100 * chance_difference(deviation)
         sentences.append(
             f"One seed differs from the next by a standard deviation of {100 * deviation:.1f} points, so two "
             f"single-seed figures need {points:.1f} points between them to mean anything."
@@ -172,17 +174,17 @@ def _verdict(measured: Measured) -> list[str]:
 
 
 def _tests(measured: Measured) -> dict[str, Any]:
-    """Return the verdict, each configuration beside the best one, and the two best on the same images."""
+    """Return the conclusion, each configuration beside the best one, and the two best on the same images."""
     best, rivals = measured.best, measured.rivals
     if not rivals:
-        return {"verdict": [], "tests": None}
+        return {"conclusion": [], "tests": None}
     tests = {
         "best": best,
-        "rivals": rivals[:SHOWN],
+        "rivals": rivals[:MOST],
         "method": "Holm" if len(measured.configurations) <= PAIRS else "Bonferroni",
         "images": on_same_images(best, rivals[0].configuration),
     }
-    return {"verdict": _verdict(measured), "tests": tests}
+    return {"conclusion": _conclusion(measured), "tests": tests}
 
 
 def _ends(configurations: list[Configuration], field: str) -> str:
@@ -203,9 +205,9 @@ def cost(results: Results) -> Iterator[Section]:
     """Accuracy against training time, parameters and FLOPs, where they differ."""
     timed = results.same_hardware and all("seconds" in c.metrics for c in results.ranked)
     fronts = {
-        kind: pareto_front(results.ranked, of.value)
-        for kind, of in COSTS.items()
-        if (timed or kind != "seconds") and len({of.value(c) for c in results.ranked}) > 1
+        kind: pareto_front(results.ranked, kind)
+        for kind in COSTS
+        if (timed or kind != "seconds") and len({c.metrics[kind].mean for c in results.ranked}) > 1
     }
     if not fronts or len(results.distinct("data.name")) > 1:
         return
@@ -216,7 +218,6 @@ def cost(results: Results) -> Iterator[Section]:
     ]
     content = {
         "fronts": fronts,
-        "costs": COSTS,
         "said": said,
         "rows": {"rows": charts.cost_rows(results.ranked, fronts)},
     }
@@ -224,11 +225,13 @@ def cost(results: Results) -> Iterator[Section]:
 
 
 def _front_in_words(front: list[Configuration], kind: str) -> str:
-    of = COSTS[kind]
+    metric = METRICS[kind]
     members = (
-        f"{c.label}, {spread(c.metrics['accuracy'], 'accuracy')} at {amount(of.value(c))}" for c in front
+        f"{c.label}, {spread(c.metrics['test_accuracy'], 'test_accuracy')} at "
+        f"{metric.write(c.metrics[kind].mean)}"
+        for c in front
     )
-    return f"By {of.title}, nothing else is both cheaper and better: " + "; ".join(members)
+    return f"By {metric.title.lower()}, nothing else is both cheaper and better: " + "; ".join(members)
 
 
 def claims(results: Results) -> Iterator[Section]:
@@ -242,8 +245,8 @@ def claims(results: Results) -> Iterator[Section]:
         rows.append(
             {
                 **judged._asdict(),
-                "published": [figure(value, metric) for value in statement.published],
-                "measured": [figure(value, metric) for value in judged.measured],
+                "published": [METRICS[metric].write(value) for value in statement.published],
+                "measured": [METRICS[metric].write(value) for value in judged.measured],
             }
         )
     tested = [row for row in rows if row["outcome"] in TESTED]
@@ -254,7 +257,7 @@ def claims(results: Results) -> Iterator[Section]:
 def baseline(results: Results) -> Iterator[Section]:
     """These results beside those of another table."""
     if results.comparison:
-        pairs = [(pair, verdict(pair)) for pair in results.comparison.pairs]
+        pairs = [(pair, in_words(pair)) for pair in results.comparison.pairs]
         content = {"pairs": pairs, "comparison": results.comparison}
         yield Section("baseline", "Beside the baseline", "baseline", content)
 
@@ -264,7 +267,7 @@ def _in_order(configurations: list[Configuration], metric: str) -> str:
     kind = METRICS[metric]
     order = sorted(
         (c for c in configurations if metric in c.metrics),
-        key=lambda c: c.metrics[metric].mean * (-1 if kind.higher_is_better else 1),
+        key=lambda c: c.metrics[metric].mean * (-1 if kind.better == "higher" else 1),
     )
     return f"{kind.title}, best first: " + "; ".join(
         f"{c.label} {spread(c.metrics[metric], metric)}" for c in order

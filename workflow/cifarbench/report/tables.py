@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from cifarbench.analysis.results import METRICS, Configuration, Results
+from cifarbench.analysis.results import SHOWN, Configuration, Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import write_text
+from cifarbench.records.metrics import METRICS
 
 KINDS = ("csv", "parquet", "md", "tex")
 
@@ -51,12 +52,14 @@ def _configuration(c: Configuration) -> dict[str, Any]:
         "model": c.first("config.model"),
         "seeds": len(c.completed),
     }
-    for name, kind in METRICS.items():
-        title = f"{kind.title.lower()} ({kind.unit})" if kind.unit else kind.title.lower()
-        seeds = c.metrics.get(name)
-        row[title] = None if seeds is None else kind.factor * seeds.mean
-        row[f"± {title}"] = None if seeds is None or seeds.half is None else kind.factor * seeds.half
-    return row | {"parameters": c.first("model.parameters"), "flops": c.first("model.flops")}
+    for name in SHOWN:
+        metric, seeds = METRICS[name], c.metrics.get(name)
+        heading = metric.heading.lower()
+        row[heading] = None if seeds is None else metric.factor * seeds.mean
+        if metric.varies:
+            half = None if seeds is None else seeds.half
+            row[f"± {heading}"] = None if half is None else metric.factor * half
+    return row
 
 
 def _differences(results: Results) -> list[dict[str, Any]]:
@@ -70,7 +73,7 @@ def _differences(results: Results) -> list[dict[str, Any]]:
             "low": None if rival.difference.low is None else 100 * rival.difference.low,
             "high": None if rival.difference.high is None else 100 * rival.difference.high,
             "p (adjusted)": rival.p,
-            "told apart": "yes" if rival.distinguishable else "no",
+            "told apart": "yes" if rival.differs else "no",
         }
         for measured in results.studies
         for rival in measured.rivals

@@ -1,6 +1,7 @@
 """Numbers as the report writes them."""
 
-from cifarbench.analysis.results import METRICS, Seeds
+from cifarbench.analysis.results import Seeds
+from cifarbench.records.metrics import METRICS
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -12,19 +13,13 @@ def number(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
-def amount(value: float) -> str:
-    """Write a number with a decimal where it matters."""
-    return number(value, 0 if value >= 100 else 1)
-
-
 def spread(seeds: Seeds | None, metric: str) -> str:
     """Write mean ± half the 95 % interval, in the metric's unit; the mean alone for a single value."""
     if seeds is None:
         return "–"
     kind = METRICS[metric]
-    mean = f"{seeds.mean * kind.factor:,.{kind.digits}f}"
-    around = "" if seeds.half is None else f" ± {seeds.half * kind.factor:,.{kind.digits}f}"
-    return f"{mean}{around} {kind.unit}".rstrip()
+    around = f" ± {kind.number(seeds.half)}" if kind.varies and seeds.half is not None else ""
+    return f"{kind.number(seeds.mean)}{around} {kind.unit}".rstrip()
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:
