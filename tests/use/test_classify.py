@@ -14,7 +14,7 @@ import cifarbench
 from cifarbench.cli.parser import main
 from cifarbench.data.manifest import IMAGES
 from cifarbench.errors import UserError
-from cifarbench.records.folder import METRICS, PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
 from cifarbench.use.runs import choose
 
@@ -41,14 +41,14 @@ def classified(capsys: pytest.CaptureFixture[str], *call: object) -> dict[str, o
 
 
 def rewrite(run: Path, **changes: object) -> None:
-    record = read_record(run / METRICS).model_dump(mode="json")
+    record = read_record(run / RECORD).model_dump(mode="json")
     for place, value in changes.items():
         *path, last = place.split("__")
         part = record
         for key in path:
             part = part[key]
         part[last] = value
-    (run / METRICS).write_text(Record.model_validate(record).model_dump_json())
+    (run / RECORD).write_text(Record.model_validate(record).model_dump_json())
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_pictures_of_any_kind_and_size_get_the_answer_of_the_record(
     answer = classified(capsys, pictures, "--runs", runs, "--run", "all", "--top", "1")
     for run in ("lenet5", "baseline"):
         saved = load_file(runs / run / PREDICTIONS)
-        name = read_record(runs / run / METRICS).run
+        name = read_record(runs / run / RECORD).run
         for position, picture in enumerate(answer["pictures"]):
             ((said, probability),) = picture["runs"][name].items()
             assert said == str(saved["predicted"][position])

@@ -10,7 +10,7 @@ import pytest
 
 import cifarbench
 from cifarbench.errors import UserError
-from cifarbench.records.folder import METRICS
+from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Epoch, read_record
 from helpers.repository import REPOSITORY
 
@@ -18,7 +18,7 @@ from helpers.repository import REPOSITORY
 def test_curves_have_a_row_for_each_epoch_and_a_column_for_each_figure(runs: Path) -> None:
     table = cifarbench.curves("lenet5", runs)
     assert list(table.columns) == list(Epoch.model_fields)
-    assert table.to_dict("records") == [e.model_dump() for e in read_record(runs / "lenet5" / METRICS).epochs]
+    assert table.to_dict("records") == [e.model_dump() for e in read_record(runs / "lenet5" / RECORD).epochs]
     assert cifarbench.curves(str(runs / "lenet5")).equals(table)
     with pytest.raises(UserError, match="did you mean 'lenet5'"):
         cifarbench.curves("lenet", runs)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cifarbench.config.flags import flags
 from cifarbench.errors import UserError, suggest
-from cifarbench.records.folder import METRICS, WEIGHTS
+from cifarbench.records.folder import RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
 
 BEST, ALL = "best", "all"
@@ -45,11 +45,11 @@ def choose(runs: Path, wanted: Sequence[str], dataset: str | None = None) -> lis
 def with_record(runs: Path, word: str) -> Trained:
     """Return the run of that id, or in that folder; whether it has weights or not."""
     folder = runs / word if (runs / word).is_dir() or not Path(word).is_dir() else Path(word)
-    if not (folder / METRICS).exists():
-        there = [path.parent.name for path in runs.glob(f"*/{METRICS}")]
+    if not (folder / RECORD).exists():
+        there = [path.parent.name for path in runs.glob(f"*/{RECORD}")]
         others = suggest(word, [BEST, ALL, *there]) if len(there) < 20 else "; `cifarbench status` names all"
         raise UserError(f"run: {word!r} has no record in {runs}{others}")
-    return Trained(folder, read_record(folder / METRICS))
+    return Trained(folder, read_record(folder / RECORD))
 
 
 def named(runs: Path, word: str) -> Trained:
@@ -80,7 +80,7 @@ def of_one_dataset(runs: Path, dataset: str | None) -> list[Trained]:
 
 def every(runs: Path) -> list[Trained]:
     """Return every run that has a record."""
-    return [Trained(path.parent, read_record(path)) for path in sorted(runs.glob(f"*/{METRICS}"))]
+    return [Trained(path.parent, read_record(path)) for path in sorted(runs.glob(f"*/{RECORD}"))]
 
 
 def best(found: list[Trained]) -> Trained:
