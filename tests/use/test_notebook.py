@@ -48,7 +48,7 @@ def test_the_columns_that_the_documentation_explains_are_there() -> None:
 def test_the_example_notebook_runs(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results, here = tmp_path / "demo" / "results", tmp_path / "examples" / "notebook"
     here.mkdir(parents=True)
-    records = [read_record(path) for path in sorted(runs.glob(f"*/{METRICS}"))]
+    records = [read_record(path) for path in sorted(runs.glob(f"*/{RECORD}"))]
     for record in records:
         shutil.copytree(runs / record.config.model, results / "runs" / record.run)
     table = pd.json_normalize([record.model_dump(mode="json") for record in records])
