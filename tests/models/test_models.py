@@ -11,6 +11,7 @@ from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS, model_knobs
 from cifarbench.models.measure import count_flops, count_parameters, layer_table
+from helpers.repository import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,13 @@ from cifarbench.models.measure import count_flops, count_parameters, layer_table
 )
 def test_parameters_are_those_of_the_documents(knobs: dict[str, object], total: int, trainable: int) -> None:
     assert count_parameters(build_model(TrainConfig(**knobs), 10)) == (total, trainable)
+
+
+@pytest.mark.parametrize("name", BUILTIN_MODELS)
+def test_the_documents_have_every_model_with_its_size(name: str) -> None:
+    model = build_model(TrainConfig(model=name), 10)
+    row = f"| `{name}` | {count_parameters(model)[0]:,} | {count_flops(model) / 1e6:,.1f} |"
+    assert row in (REPOSITORY / "docs/models.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", BUILTIN_MODELS)

@@ -78,8 +78,9 @@ def test_the_documents_name_only_targets_and_files_that_are_there() -> None:
     assert {"demo", "test", "check"} <= targets
 
 
-def test_the_changelog_has_this_version() -> None:
+def test_the_changelog_and_the_citation_have_this_version() -> None:
     assert f"## {__version__}" in read("CHANGELOG.md")
+    assert yaml.safe_load(read("CITATION.cff"))["version"] == __version__
 
 
 def test_the_conda_environment_has_the_versions_of_the_lock() -> None:
