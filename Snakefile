@@ -7,10 +7,7 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-# --configfile would be merged into a config that is loaded here, so none is when one is given.
-if not workflow.overwrite_configfiles:
-
-    configfile: Path(workflow.basedir) / "config.yaml"
+include: "rules/common.smk"
 
 
 rule all:
@@ -18,10 +15,11 @@ rule all:
     input:
         "reports/index.html",
         # A page that is there already, published or of a sweep half-way, must not hide what is still to be trained.
-        lambda _: records(),
+        lambda _: JOBS.records(),
 
 
-include: "rules/common.smk"
+include: "rules/plan.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/report.smk"
+include: "rules/look.smk"

@@ -20,8 +20,8 @@ rule download:
     conda:
         "../envs/cifarbench.yaml"
     params:
-        url=lambda wildcards: archive_of(wildcards).url,
-        sha256=lambda wildcards: archive_of(wildcards).sha256,
+        url=lambda wildcards: JOBS.download(wildcards.dataset, wildcards.archive).url,
+        sha256=lambda wildcards: JOBS.download(wildcards.dataset, wildcards.archive).sha256,
     shell:
         r"""
         python -m cifarbench download \
@@ -35,7 +35,7 @@ rule download:
 rule normalise:
     """Turn a data set into one file of uint8 images and a manifest."""
     input:
-        source=ancient(source_of),
+        source=ancient(lambda wildcards: JOBS.source(wildcards.dataset)),
     output:
         images="data/{dataset}/images.safetensors",
         manifest="data/{dataset}/manifest.json",
@@ -44,10 +44,10 @@ rule normalise:
     conda:
         "../envs/cifarbench.yaml"
     params:
-        format=lambda wildcards: DATASETS[wildcards.dataset].format,
-        source=source_flags,
+        format=lambda wildcards: JOBS.datasets[wildcards.dataset].format,
+        source=lambda wildcards, input: JOBS.source_flags(wildcards.dataset, input.get("source", [])),
         folder=subpath(output.manifest, parent=True),
-        content=content_of,
+        content=lambda wildcards: JOBS.content(wildcards.dataset),
     shell:
         r"""
         python -m cifarbench normalise \

@@ -1,44 +1,22 @@
-"""The plan, the table of all runs and the report.
+"""The table of all runs and the report.
 
-REQUIRED INPUTS: results/runs/<run>/metrics.json of every run of the config
-OUTPUTS: results/plan.json, results/runs.parquet, results/pictures.parquet, and in reports/ the page, its figures
-and tables, and the plan and table it is made from
+REQUIRED INPUTS: results/plan.json, results/runs/<run>/metrics.json of every run of the config
+OUTPUTS: results/runs.parquet, results/pictures.parquet, and in reports/ the page, its figures and tables, and the
+plan and table it is made from
 """
 
 
 localrules:
-    all,
-    plan,
     collect,
     pictures,
     report,
-    partial,
-    published,
-
-
-rule plan:
-    """Write down every run of the config, its id and the studies that need it, and the claims that they test."""
-    input:
-        claims=CONFIG.claims or [],
-    output:
-        "results/plan.json",
-    log:
-        "results/plan.log",
-    conda:
-        "../envs/cifarbench.yaml"
-    params:
-        config=CONFIG.model_dump_json(exclude_defaults=True),
-    shell:
-        r"""
-        python -m cifarbench plan - --output {output} <<<{params.config:q} >{log} 2>&1
-        """
 
 
 rule collect:
     """Gather all records into one tidy table."""
     input:
         plan="results/plan.json",
-        records=records(),
+        records=JOBS.records(),
     output:
         "results/runs.parquet",
     log:
@@ -74,7 +52,8 @@ rule report:
         plan="results/plan.json",
         table="results/runs.parquet",
         pictures="results/pictures.parquet",
-        speed=bench_figures,
+        # What `make bench` measured, if it has run.
+        speed=lambda _: "results/bench.json" if Path("results/bench.json").exists() else [],
     output:
         page=report("reports/index.html", category="Page"),
         plan="reports/plan.json",
@@ -95,33 +74,3 @@ rule report:
             --output {params.folder} \
             2>{log}
         """
-
-
-rule partial:
-    """Render the report from the runs that are done so far; it says what is missing."""
-    input:
-        "results/plan.json",
-    log:
-        "results/partial.log",
-    conda:
-        "../envs/cifarbench.yaml"
-    shell:
-        f"({cifarbench.machine.PARTIAL_REPORT}) 2>{{log}}"
-
-
-rule published:
-    """Draw the published report again, from the plan and the table that lie beside it."""
-    log:
-        "results/published.log",
-    conda:
-        "../envs/cifarbench.yaml"
-    shell:
-        r"""
-        python -m cifarbench report reports/plan.json reports/runs.parquet --output reports 2>{log}
-        """
-
-
-onerror:
-    # What is done is worth a look, whatever failed.
-    if Path("results/plan.json").exists():
-        shell(cifarbench.machine.PARTIAL_REPORT)

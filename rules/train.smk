@@ -4,14 +4,14 @@ REQUIRED INPUTS: data/<dataset>/manifest.json, data/<dataset>/images.safetensors
 OUTPUTS: results/runs/<run>/metrics.json, weights.safetensors, predictions.safetensors
 """
 
-if PACKS:
+if JOBS.packs:
 
     rule pack:
         """Train several short runs in one process; rule train then takes each one's result."""
         input:
-            manifest=lambda wildcards: manifest_of(first_of(wildcards)),
-            images=ancient(lambda wildcards: images_of(first_of(wildcards))),
-            model_files=own_models,
+            manifest=lambda wildcards: JOBS.pack(wildcards.pack).manifest,
+            images=ancient(lambda wildcards: JOBS.pack(wildcards.pack).images),
+            model_files=lambda wildcards: JOBS.pack(wildcards.pack).model_files,
         output:
             touch("results/packs/{pack}.done"),
         log:
@@ -20,12 +20,14 @@ if PACKS:
             "../envs/cifarbench.yaml"
         threads: 1
         resources:
-            gpu=lambda wildcards: gpus(first_of(wildcards)),
-            runtime=pack_minutes,
-            mem_mb=megabytes,
+            gpu=lambda wildcards: gpus(JOBS.pack(wildcards.pack)),
+            runtime=lambda wildcards, input, attempt: JOBS.pack(wildcards.pack).minutes(
+                input.manifest, attempt
+            ),
+            mem_mb=lambda wildcards, input, attempt: cifarbench.sweep.jobs.megabytes(input.images, attempt),
             checkpoint_minutes=5,
         params:
-            runs=pack_flags,
+            runs=lambda wildcards: JOBS.pack(wildcards.pack).pack_flags(),
             data=subpath(input.manifest, parent=True),
         shell:
             r"""
@@ -41,11 +43,11 @@ if PACKS:
 rule train:
     """Train one run and write its record, weights and test predictions."""
     input:
-        manifest=manifest_of,
-        images=ancient(images_of),
+        manifest=lambda wildcards: JOBS.train(wildcards.run).manifest,
+        images=ancient(lambda wildcards: JOBS.train(wildcards.run).images),
         # Called for every run, so only where there can be an answer.
-        model_file=own_model if CONFIG.models else [],
-        pack=ancient(pack_of) if PACKS else [],
+        model_file=(lambda wildcards: JOBS.train(wildcards.run).model_files) if JOBS.config.models else [],
+        pack=ancient(lambda wildcards: JOBS.pack_before(wildcards.run)) if JOBS.packs else [],
     output:
         record="results/runs/{run}/metrics.json",
         weights="results/runs/{run}/weights.safetensors",
@@ -56,12 +58,12 @@ rule train:
         "../envs/cifarbench.yaml"
     threads: 1
     resources:
-        gpu=gpus,
-        runtime=train_minutes,
-        mem_mb=megabytes,
+        gpu=lambda wildcards: gpus(JOBS.train(wildcards.run)),
+        runtime=lambda wildcards, input, attempt: JOBS.train(wildcards.run).minutes(input.manifest, attempt),
+        mem_mb=lambda wildcards, input, attempt: cifarbench.sweep.jobs.megabytes(input.images, attempt),
         checkpoint_minutes=5,
     params:
-        knobs=train_flags,
+        knobs=lambda wildcards, input: JOBS.train(wildcards.run).flags(*input.get("model_file", [])),
         data=subpath(input.manifest, parent=True),
         folder=subpath(output.record, parent=True),
     shell:

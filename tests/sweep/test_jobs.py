@@ -8,44 +8,79 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cifarbench.config.benchmark import parse
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.errors import UserError
+from cifarbench.plan.grid import Run
 from cifarbench.records.record import write_record
-from cifarbench.sweep.expectation import megabytes, minutes
+from cifarbench.sweep.jobs import RUNS, Jobs, Training, measured_rates, megabytes
 from helpers.repository import REPOSITORY
-from helpers.synthetic import record, synthetic
+from helpers.synthetic import record
 
 PROFILES = REPOSITORY / "profiles"
 CLUSTERS = ("slurm", "slurm-gres", "cluster-generic")
+PATCHES = str(REPOSITORY / "examples/own-model/patches.py")
+OWN = ("mine", "mine-big", "mine_big", "mine_learning_rate", "mine-deadbeef")
+OWN_MODELS = [{"name": name, "file": PATCHES} for name in OWN]
 
 
 def profile(name: str) -> dict[str, object]:
     return yaml.safe_load((PROFILES / name / "profile.yaml").read_text())
 
 
-def test_time_is_for_all_images_of_all_epochs_of_all_runs_and_grows(tmp_path: Path) -> None:
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"train_images": [20_000, 40_000]}))
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the manifest of 60,000 images; the working directory is a folder without results."""
+    monkeypatch.chdir(tmp_path)
+    measured_rates.cache_clear()
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({"train_images": [20_000, 40_000]}))
+    return str(path)
+
+
+def training(*configs: TrainConfig) -> Training:
+    return Training([Run(id="", configuration="", config=config) for config in configs], {})
+
+
+def jobs_of(*runs: dict[str, object], **config: object) -> Jobs:
+    study = {"name": "a", "title": "A", "runs": list(runs)}
+    return Jobs(parse({"studies": [study], **config}), [Path()])
+
+
+def test_time_is_for_all_images_of_all_epochs_of_all_runs_and_grows(manifest: str) -> None:
     run = TrainConfig(epochs=20)  # 20 x 60,000 images, 1,000 a second: 20 minutes
-    assert minutes([run], str(manifest), tmp_path, attempt=1) == 10 + 20
-    assert minutes([run, run], str(manifest), tmp_path, attempt=1) == 10 + 40
-    assert minutes([run], str(manifest), tmp_path, attempt=3) == 3 * (10 + 20)
+    assert training(run).minutes(manifest, attempt=1) == 10 + 20
+    assert training(run, run).minutes(manifest, attempt=1) == 10 + 40
+    assert training(run).minutes(manifest, attempt=3) == 3 * (10 + 20)
     on_cpu = TrainConfig(epochs=20, device="cpu")
-    assert minutes([on_cpu], str(manifest), tmp_path, attempt=1) == 10 + 200
+    assert training(on_cpu).minutes(manifest, attempt=1) == 10 + 200
 
 
-def test_records_of_the_model_tell_how_long_a_run_takes(tmp_path: Path) -> None:
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"train_images": [60_000]}))
-    plan, _ = synthetic(configurations=2, seeds=1)
-    for position, rate in enumerate((100.0, 500.0)):
-        slow = record(plan, position).model_copy(update={"images_per_second": rate})
-        write_record(slow, tmp_path / "runs" / plan.runs[position].id)
-    (tmp_path / "runs/lenet5-broken-s0").mkdir()
-    (tmp_path / "runs/lenet5-broken-s0/metrics.json").write_text("{")
+def write_records(model: str, *rates: float) -> None:
+    plan = jobs_of({"model": model, "seed": list(range(len(rates)))}, models=OWN_MODELS).plan
+    for position, rate in enumerate(rates):
+        made = record(plan, position).model_copy(update={"images_per_second": rate})
+        write_record(made, RUNS / made.run)
+
+
+def test_records_of_the_model_tell_how_long_a_run_takes(manifest: str) -> None:
+    write_records("lenet5", 100, 500)
+    (RUNS / "lenet5-broken-s0").mkdir()
+    (RUNS / "lenet5-broken-s0/metrics.json").write_text("{")
     measured = TrainConfig(model="lenet5", epochs=2)  # 2 x 60,000 images, 50 a second to be safe
-    assert minutes([measured], str(manifest), tmp_path / "runs", attempt=1) == 10 + 40
+    assert training(measured).minutes(manifest, attempt=1) == 10 + 40
     other = TrainConfig(model="vgg16", epochs=2)
-    assert minutes([other], str(manifest), tmp_path / "runs", attempt=1) == 10 + 2
+    assert training(other).minutes(manifest, attempt=1) == 10 + 2
+
+
+@pytest.mark.parametrize("other", ["mine-big", "mine_big", "mine_learning_rate", "mine-deadbeef"])
+def test_records_of_a_model_with_a_longer_name_tell_nothing(manifest: str, other: str) -> None:
+    write_records(other, *(7 * [1.0]))
+    epoch = TrainConfig(model="mine", epochs=1)  # 60,000 images, 1,000 a second
+    assert training(epoch).minutes(manifest, attempt=1) == 10 + 1
+    measured_rates.cache_clear()
+    write_records("mine", 200)
+    assert training(epoch).minutes(manifest, attempt=1) == 10 + 10
 
 
 def test_memory_is_for_the_process_and_its_data_and_grows(tmp_path: Path) -> None:
@@ -54,6 +89,40 @@ def test_memory_is_for_the_process_and_its_data_and_grows(tmp_path: Path) -> Non
         file.truncate(180_000_000)
     assert megabytes(str(images), attempt=1) == 4000 + 4 * 180
     assert megabytes(str(images), attempt=2) == 2 * (4000 + 4 * 180)
+
+
+def test_a_training_needs_its_data_a_gpu_and_the_file_of_an_own_model() -> None:
+    jobs = jobs_of({"model": ["mine", "lenet5"]}, {"device": "cpu"}, models=OWN_MODELS)
+    mine, builtin, on_cpu = (jobs.train(run) for run in jobs.runs)
+    assert mine.manifest == "data/cifar10/manifest.json"
+    assert mine.images == "data/cifar10/images.safetensors"
+    assert mine.model_files == [PATCHES] and builtin.model_files == []
+    assert (mine.gpus, on_cpu.gpus) == (1, 0)
+    assert mine.flags("staged.py") == ["--model", "mine", "--model-file", "staged.py"]
+    assert builtin.flags() == []  # all is as the defaults have it
+    assert jobs.records()[0] == f"results/runs/{jobs.plan.runs[0].id}/metrics.json"
+    with pytest.raises(UserError, match="'typo-s0' is none of this config's 3 runs"):
+        jobs.train("typo-s0")
+
+
+def test_a_pack_is_one_word_for_each_run_and_trains_before_what_has_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jobs = jobs_of({"model": ["mine", "lenet5"], "seed": [0, 1]}, models=OWN_MODELS, pack=3)
+    [(pack, runs)] = jobs.packs.items()
+    first, left_over = runs[0], list(jobs.runs)[3]
+    assert jobs.pack(pack).pack_flags() == [
+        f"--model mine --model-file {PATCHES}",
+        f"--model mine --seed 1 --model-file {PATCHES}",
+        "",
+    ]
+    assert jobs.pack(pack).model_files == [PATCHES]
+    assert jobs.pack_before(first) == f"results/packs/{pack}.done"
+    assert jobs.pack_before(left_over) == []
+    Path("results/runs", first).mkdir(parents=True)
+    Path("results/runs", first, "metrics.json").touch()
+    assert jobs.pack_before(first) == []
 
 
 @pytest.mark.parametrize("name", ["gpu", *CLUSTERS])

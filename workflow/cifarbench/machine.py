@@ -7,9 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Renders whatever is done, for a look at a sweep that is half-way or has failed.
-PARTIAL_REPORT = "python -m cifarbench report results/plan.json --output reports"
-
 
 def prefer_this_python() -> None:
     """Let `python -m cifarbench` in a job mean this interpreter and this package, installed or not."""

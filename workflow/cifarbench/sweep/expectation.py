@@ -1,17 +1,10 @@
 """How much of a plan is done, and how long the rest may take, from the records so far."""
 
-import functools
-import itertools
-import json
-import math
 import statistics
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from cifarbench.config.knobs import TrainConfig
-from cifarbench.errors import UserError
 from cifarbench.machine import device_name_for
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
@@ -87,40 +80,3 @@ def in_words(plan: Plan, ahead: Outlook) -> str:
         models = sorted({run.config.model for run in ahead.unknown})
         lines.append(f"{len(ahead.unknown)} runs have no record yet to tell from: {', '.join(models)}")
     return "\n".join(lines)
-
-
-START_MINUTES = 10  # imports from a slow drive, set-up, the last evaluation
-RECORDS = 5  # of a model, whose slowest tells how fast it is
-MARGIN = 2  # for evaluation, and a slower machine
-# Without a record. Low on purpose: a GPU of the last years does several times that, as a thread with a
-# small model does.
-IMAGES_PER_SECOND = {"auto": 1000, "cuda": 1000, "cpu": 100}
-PROCESS_MB = 4000  # LeNet-5 takes 1,000 on a processor; the rest is for CUDA, or a larger model's activations
-DATA_COPIES = 4  # of the file of images, in which a pixel is a byte
-
-
-def minutes(configs: Iterable[TrainConfig], manifest: str, runs_folder: Path, attempt: int) -> int:
-    """Return the time for training `configs`, one after another, on the data of `manifest`."""
-    images = sum(json.loads(Path(manifest).read_text(encoding="utf-8"))["train_images"])
-    seconds = sum(config.epochs * images / images_per_second(config, runs_folder) for config in configs)
-    return attempt * math.ceil(START_MINUTES + seconds / 60)
-
-
-def images_per_second(config: TrainConfig, runs_folder: Path) -> float:
-    measured = measured_rates(config.model, runs_folder)
-    return min(measured) / MARGIN if measured else IMAGES_PER_SECOND[config.device]
-
-
-@functools.cache
-def measured_rates(model: str, runs_folder: Path) -> list[float]:
-    """Return the images per second of a few records of a model."""
-    rates = []
-    for path in itertools.islice(runs_folder.glob(f"{model}[_-]*/{RECORD}"), RECORDS):
-        with suppress(UserError):  # `collect` will say what is wrong with it
-            rates.append(read_record(path).images_per_second)
-    return rates
-
-
-def megabytes(images: str, attempt: int) -> int:
-    """Return the memory for training on the file `images`."""
-    return attempt * math.ceil(PROCESS_MB + DATA_COPIES * Path(images).stat().st_size / 1e6)

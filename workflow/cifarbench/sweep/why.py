@@ -4,9 +4,6 @@ Which runs, and by what trigger, is Snakemake's own answer (`snakemake --dry-run
 that the two cannot disagree; what that means is read from the records.
 """
 
-import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,22 +11,17 @@ from pathlib import Path
 from cifarbench.config.ids import format_value
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import MANIFEST, read_manifest
-from cifarbench.errors import UserError
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
+from cifarbench.sweep.snakemake_internals import training_reasons
 from cifarbench.sweep.staleness import short, stale_now
-
-SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
-JOB = re.compile(
-    r"^rule train:\n(?:    .*\n)*?    reason: (?P<reason>.*)\n    wildcards: run=(?P<run>.*)$", re.M
-)
 
 
 def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     """Return a line for each run that would be trained, and what of the rest is stale."""
-    triggers = snakemake_reasons(config, runs_folder.parents[1])
+    triggers = training_reasons(config, runs_folder.parents[1])
     records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{RECORD}"))}
     training = [run for run in plan.runs if run.id in triggers]
     lines = [
@@ -40,17 +32,6 @@ def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     lines += [f"  {run.id}: {reason(run, triggers[run.id], plan, records, runs_folder)}" for run in training]
     done = [records[run.id] for run in plan.runs if run.id in records and run.id not in triggers]
     return "\n".join([*lines, *not_again(done)])
-
-
-def snakemake_reasons(config: Path, workdir: Path) -> dict[str, str]:
-    """Return Snakemake's reason for each run that it would train. Raise UserError if it cannot tell."""
-    call = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--snakefile", str(SNAKEFILE)]
-    call += ["--directory", str(workdir), "--configfile", str(config)]
-    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode:
-        fault = done.stdout.rpartition("Building DAG of jobs...")[2]
-        raise UserError(f"snakemake --dry-run stops: {' '.join(fault.split())}")
-    return {match["run"]: match["reason"] for match in JOB.finditer(done.stdout)}
 
 
 def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], runs_folder: Path) -> str:

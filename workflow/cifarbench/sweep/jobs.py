@@ -1,0 +1,178 @@
+"""What the jobs of a config need: the rules ask here for every input, flag and resource."""
+
+import functools
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from cifarbench.config.benchmark import Config, locate
+from cifarbench.config.flags import flags
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.archives import known_sha256
+from cifarbench.data.catalogue import Archive, downloads
+from cifarbench.errors import UserError
+from cifarbench.models.catalogue import BUILTIN_MODELS, model_file
+from cifarbench.plan.grid import Run
+from cifarbench.plan.packs import packs
+from cifarbench.plan.plan import make_plan
+from cifarbench.records.folder import RECORD
+from cifarbench.records.record import read_record
+from cifarbench.sweep.snakemake_internals import taken_literally
+
+RUNS = Path("results/runs")
+# Renders whatever is done, for a look at a sweep that is half-way or has failed.
+PARTIAL_REPORT = "python -m cifarbench report results/plan.json --output reports"
+
+START_MINUTES = 10  # imports from a slow drive, set-up, the last evaluation
+RECORDS = 5  # of a model, whose slowest tells how fast it is
+MARGIN = 2  # for evaluation, and a slower machine
+# Without a record. Low on purpose: a GPU of the last years does several times that, as a thread with a
+# small model does.
+IMAGES_PER_SECOND = {"auto": 1000, "cuda": 1000, "cpu": 100}
+PROCESS_MB = 4000  # LeNet-5 takes 1,000 on a processor; the rest is for CUDA, or a larger model's activations
+DATA_COPIES = 4  # of the file of images, in which a pixel is a byte
+
+
+@dataclass(frozen=True)
+class Training:
+    """A job that trains runs in turn, all on one data set and device: rule `train` one, `pack` several."""
+
+    runs: Sequence[Run]
+    own_models: Mapping[str, str]
+    """The files of the user's own models, by name."""
+
+    @property
+    def manifest(self) -> str:
+        return f"data/{self.runs[0].config.dataset}/manifest.json"
+
+    @property
+    def images(self) -> str:
+        return f"data/{self.runs[0].config.dataset}/images.safetensors"
+
+    @property
+    def model_files(self) -> list[str]:
+        """The files of the user's own that are trained: an edit trains again. None for built-in models."""
+        models = {run.config.model for run in self.runs}
+        return sorted({self.own_models[name] for name in models & self.own_models.keys()})
+
+    @property
+    def gpus(self) -> int:
+        return int(self.runs[0].config.device != "cpu")
+
+    def flags(self, file: str | None = None) -> list[str]:
+        """Return the flags of `cifarbench train`; `file` is where the run's own model lies, if it has one."""
+        return flags(self.runs[0].config) + (["--model-file", file] if file else [])
+
+    def pack_flags(self) -> list[str]:
+        """Return one word for each run, as `cifarbench pack` takes them."""
+        alone = [Training([run], self.own_models) for run in self.runs]
+        return [shlex.join(one.flags(*one.model_files)) for one in alone]
+
+    def minutes(self, manifest: str, attempt: int) -> int:
+        """Return the time to ask for; each attempt asks for more."""
+        images = sum(json.loads(Path(manifest).read_text(encoding="utf-8"))["train_images"])
+        configs = [run.config for run in self.runs]
+        seconds = sum(config.epochs * images / images_per_second(config, RUNS) for config in configs)
+        return attempt * math.ceil(START_MINUTES + seconds / 60)
+
+
+def megabytes(images: str, attempt: int) -> int:
+    """Return the memory to ask for when training on the file `images`."""
+    return attempt * math.ceil(PROCESS_MB + DATA_COPIES * Path(images).stat().st_size / 1e6)
+
+
+def images_per_second(config: TrainConfig, runs_folder: Path) -> float:
+    measured = measured_rates(config.model, runs_folder)
+    return min(measured) / MARGIN if measured else IMAGES_PER_SECOND[config.device]
+
+
+@functools.cache
+def measured_rates(model: str, runs_folder: Path) -> list[float]:
+    """Return the images per second of a few records of a model."""
+    return list(islice(_rates(model, runs_folder), RECORDS))
+
+
+def _rates(model: str, runs_folder: Path) -> Iterator[float]:
+    for path in runs_folder.glob(f"{model}[_-]*/{RECORD}"):  # those of `mine-big` too
+        with suppress(UserError):  # `collect` will say what is wrong with it
+            record = read_record(path)
+            if record.config.model == model:
+                yield record.images_per_second
+
+
+class Jobs:
+    """The plan of a config, and its jobs by the names that stand in their paths.
+
+    Raise UserError for a fault in the config, or a name that it does not have.
+    """
+
+    def __init__(self, config: Config, folders: Sequence[Path]) -> None:
+        """A relative path in the config is looked for in `folders`, in turn."""
+        self.config = locate(config, list(folders))
+        self.plan = make_plan(self.config)
+        self.runs = {run.id: run for run in self.plan.runs}
+        self.packs = packs(self.plan.runs, self.config.pack)
+        self.datasets = {dataset.name: dataset for dataset in self.plan.datasets}
+        self._pack_of = {run: pack for pack, runs in self.packs.items() for run in runs}
+        files = {model.name: model_file(self.config, model.name) for model in self.config.models}
+        builtin = BUILTIN_MODELS.values()
+        self._own_models = {name: str(path) for name, path in files.items() if path not in builtin}
+
+    def records(self) -> list[str]:
+        return [f"{RUNS}/{run}/{RECORD}" for run in self.runs]
+
+    def train(self, run: str) -> Training:
+        if run not in self.runs:
+            raise UserError(f"{run!r} is none of this config's {len(self.runs)} runs; see snakemake -n")
+        return Training([self.runs[run]], self._own_models)
+
+    def pack(self, pack: str) -> Training:
+        if pack not in self.packs:
+            raise UserError(f"{pack!r} is none of this config's {len(self.packs)} packs; see snakemake -n")
+        return Training([self.runs[run] for run in self.packs[pack]], self._own_models)
+
+    def pack_before(self, run: str) -> str | list[str]:
+        """Return the output of the pack that trains this run before its own job, which then takes the result.
+
+        Nothing without packs, nor for a run that has a record: a pack with a new member would train it again.
+        """
+        done = (RUNS / run / RECORD).exists()
+        pack = None if done else self._pack_of.get(run)
+        return f"results/packs/{pack}.done" if pack else []
+
+    def archives(self) -> list[str]:
+        """Return the names of all files that are to be downloaded."""
+        return [name for dataset in self.datasets.values() for name in downloads(dataset)]
+
+    def download(self, dataset: str, archive: str) -> Archive:
+        return downloads(self.datasets[dataset])[archive]
+
+    def source(self, dataset: str) -> list[str]:
+        """Return the downloaded archives of a data set, its local archive or folder, or nothing (digits).
+
+        Nothing either for a local path that a rule cannot have as an input; `plan` has seen that it is there.
+        """
+        local = self.datasets[dataset].source
+        downloaded = [f"data/{dataset}/{name}" for name in downloads(self.datasets[dataset])]
+        return downloaded or ([local] if local and taken_literally(local) else [])
+
+    def source_flags(self, dataset: str, staged: Sequence[str]) -> list[str]:
+        """Return the flags of `cifarbench normalise`; `staged` is where the source lies for the job."""
+        facts = self.datasets[dataset]
+        given = {"source": staged[0] if staged else facts.source, "sha256": facts.sha256}
+        return [part for name, value in given.items() if value for part in (f"--{name}", value)]
+
+    def content(self, dataset: str) -> str | None:
+        """Return the hash of the source, wherever it lies: only another content is normalised again."""
+        facts = self.datasets[dataset]
+        remote = downloads(facts).values()
+        if remote or facts.source is None or not Path(facts.source).exists():
+            return " ".join(archive.sha256 for archive in remote) or None
+        manifest = Path("data", dataset, "manifest.json")
+        recorded = json.loads(manifest.read_text())["source_sha256"] if manifest.exists() else None
+        return known_sha256(Path(facts.source), manifest, recorded)
