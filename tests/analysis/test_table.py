@@ -1,12 +1,11 @@
-"""The table of a plan: one row per planned run, and a stop where a record is not what it should be."""
+"""The table of a plan: one row per planned run, and a bad file costs its own run alone."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save, save_file
 
 from cifarbench.analysis.table import collect, of_predictions, read_table
 from cifarbench.cli.parser import main
@@ -14,6 +13,7 @@ from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
 from cifarbench.errors import UserError
 from cifarbench.plan.plan import Plan, make_plan, write_plan
+from cifarbench.records.record import Evaluation
 from helpers.repository import SMALL
 from helpers.synthetic import synthetic
 
@@ -69,30 +69,51 @@ def test_the_table_has_the_same_bytes_again(half_done: Plan, tmp_path: Path) -> 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_bad_record_stops_and_is_named(half_done: Plan, tmp_path: Path, fails: Callable[..., str]) -> None:
-    first, second = (tmp_path / "runs" / run.id / "metrics.json" for run in half_done.runs)
-    write_plan(half_done, tmp_path / "plan.json")
-    call = [
-        "collect",
-        tmp_path / "plan.json",
-        "--runs",
-        tmp_path / "runs",
-        "--output",
-        tmp_path / "out.parquet",
-    ]
-    content = first.read_text()
+def broken(plan: Plan, folder: Path, caplog: pytest.LogCaptureFixture) -> str:
+    """Return what is said of the first run, the only one that is broken."""
+    caplog.clear()
+    table = collect(plan, folder, folder / "runs.parquet")
+    assert table["status"].tolist() == ["missing", "missing"]
+    assert table["state"].tolist() == ["broken", "waiting"]
+    assert f"counts as missing: remove {folder / plan.runs[0].id} and train it again" in caplog.text
+    return str(table["last_words"][0])
 
-    second.parent.mkdir()
-    second.write_text(content)
-    assert f"{second}: is the record of run '{half_done.runs[0].id}'; remove it" in fails(*call)
-    second.write_text(content[:1000])
-    assert str(second) in fails(*call)
-    record = json.loads(content)
-    second.write_text(json.dumps({**record, "schema_version": 2}))
-    assert f"{second}.schema_version: 2 is not allowed" in fails(*call)
-    second.write_text(json.dumps({**record, "status": "fine"}))
-    assert f"{second}.status: 'fine' is not allowed" in fails(*call)
-    assert not (tmp_path / "out.parquet").exists()
+
+def test_one_bad_file_costs_one_run(
+    half_done: Plan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = tmp_path / "runs"
+    record, predictions = (
+        runs / half_done.runs[0].id / name for name in ("metrics.json", "predictions.safetensors")
+    )
+    good = predictions.read_bytes()
+    saved = load_file(predictions)
+    shorter = {name: part[1:] for name, part in saved.items()}
+    wrong = {**saved, "predicted": saved["label"]}
+    not_finite = {**saved, "probability": saved["probability"] * np.nan}
+    for content, says in (
+        (good[:-9], "cannot be read"),
+        (b"", "cannot be read"),
+        (bytes(len(good)), "cannot be read"),
+        (save({"label": saved["label"]}), "'predicted'"),
+        (save(shorter), "does not hold a class and its probability for 360 test images"),
+        (save(not_finite), "does not hold a class and its probability"),
+        (save(wrong), "360 are right, but"),
+    ):
+        predictions.write_bytes(content)
+        assert says in broken(half_done, runs, caplog)
+    predictions.write_bytes(good)
+    assert collect(half_done, runs, tmp_path / "t")["status"][0] == "completed"
+
+    content = record.read_text()
+    for bad, says in (
+        (content[:1000], f"{record}: "),
+        (content.replace(half_done.runs[0].id, "another-run"), "is the record of run 'another-run'"),
+        (content.replace('"schema_version": 1', '"schema_version": 9'), ".schema_version: 9 is not allowed"),
+        (content.replace('"completed"', '"fine"'), f"{record}.status: 'fine' is not allowed"),
+    ):
+        record.write_text(bad)
+        assert says in broken(half_done, runs, caplog)
 
 
 def test_a_table_or_plan_that_is_none_is_named(
@@ -120,9 +141,13 @@ def test_a_bit_says_which_test_images_were_right(tmp_path: Path) -> None:
     probability = np.linspace(0.1, 1, 10, dtype=np.float32)
     path = tmp_path / "predictions.safetensors"
     save_file({"label": label, "predicted": predicted, "probability": probability}, path)
-    right = np.unpackbits(np.frombuffer(of_predictions(path)["correct"], np.uint8))
+    test = Evaluation(
+        **{"images": 10, "loss": 1, "top1": 0.8, "top5": 1, "per_class_accuracy": []},
+        **{"confusion": [], "calibration_error": None},
+    )
+    right = np.unpackbits(np.frombuffer(of_predictions(path, test)["correct"], np.uint8))
     assert right[:10].tolist() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 0]
-    assert of_predictions(tmp_path / "none") == {"correct": None}
+    assert of_predictions(tmp_path / "none", test) == {"correct": None}
 
 
 def test_the_bins_of_confidence_give_the_calibration_error_of_the_record(

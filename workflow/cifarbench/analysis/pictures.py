@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from PIL import Image
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from cifarbench.analysis.results import Configuration, Results
@@ -59,8 +59,12 @@ def pictures_of(
     if read_manifest(folder).images_sha256 != trained_on:
         log.warning("%s: is not what the runs were trained on, so none of its images is shown", folder)
         return []
-    with safe_open(folder / IMAGES, framework="np") as file:
-        images, labels = (file.get_tensor(f"test_{name}") for name in ("images", "labels"))
+    try:
+        with safe_open(folder / IMAGES, framework="np") as file:
+            images, labels = (file.get_tensor(f"test_{name}") for name in ("images", "labels"))
+    except (OSError, SafetensorError) as error:
+        log.warning("%s: cannot be read: %s; none of its images is shown", folder / IMAGES, error)
+        return []
     wrong = share_wrong(results, dataset, len(labels))
     chosen = hardest(voters, labels, wrong)
     chosen += [image for image in disputed(voters) if image not in chosen]

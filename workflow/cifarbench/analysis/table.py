@@ -4,14 +4,16 @@ One row per planned run, in the plan's order. Columns are the record's fields jo
 (`config.learning_rate`, `final.test.top1`); `epochs` holds the learning curve, `correct` a bit for each test
 image, set where the run got it right, `calibration` how often each degree of confidence was right. A run
 without a record keeps its row, with the status `missing`, its state as `cifarbench status` tells it, and the
-last words of its log.
+last words of its log. One bad file costs one run: it is `missing`, too, with the state `broken`.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from cifarbench.errors import UserError
@@ -19,16 +21,18 @@ from cifarbench.files import atomic
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
-from cifarbench.records.record import Record, read_record
+from cifarbench.records.record import Evaluation, Record, read_record
 from cifarbench.sweep.status import without_record
 
-MISSING = "missing"
+MISSING, BROKEN = "missing", "broken"
 LINES, LINE_LENGTH = 5, 300  # of a log that the table keeps
 CALIBRATION_BINS = 15  # as in `evaluate`, which needs torch
 
+log = logging.getLogger(__name__)
+
 
 def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
-    """Write and return the table. Raise UserError for a record that cannot be read or is another run's."""
+    """Write and return the table. A run whose files are damaged or another run's counts as missing."""
     rows = [collect_run(run, runs_folder / run.id / RECORD) for run in plan.runs]
     table = pd.json_normalize(rows, sep=".")
     write_table(table, output)
@@ -42,35 +46,62 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def collect_run(run: Run, path: Path) -> dict[str, object]:
     if not path.exists():
-        return {
-            "run": run.id,
-            "configuration": run.configuration,
-            "status": MISSING,
-            "config": run.config.model_dump(mode="json"),
-            "last_words": last_words(path.with_name(LOG)),
-            "state": without_record(path.parent).state,
-        }
-    record = read_record(path)
-    if record.run != run.id:
-        raise UserError(f"{path}: is the record of run {record.run!r}; remove it and train {run.id!r}")
-    return {**record.model_dump(mode="json"), **of_predictions(path.with_name(PREDICTIONS))}
+        folder = path.parent
+        return missing(run, without_record(folder).state, last_words(folder / LOG))
+    try:
+        record = read_record(path)
+        if record.run != run.id:
+            raise UserError(f"{path}: is the record of run {record.run!r}")
+        predictions = of_predictions(path.with_name(PREDICTIONS), record.final.test)
+    except UserError as error:
+        log.warning("%s; this run counts as missing: remove %s and train it again", error, path.parent)
+        return missing(run, BROKEN, str(error))
+    return {**record.model_dump(mode="json"), **predictions}
 
 
-def last_words(log: Path) -> str | None:
+def missing(run: Run, state: str, words: str | None) -> dict[str, object]:
+    return {
+        "run": run.id,
+        "configuration": run.configuration,
+        "status": MISSING,
+        "config": run.config.model_dump(mode="json"),
+        "last_words": words,
+        "state": state,
+    }
+
+
+def last_words(path: Path) -> str | None:
     """Return the end of a run's log; None if the run has not begun."""
-    if not log.exists():
+    if not path.exists():
         return None
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(line[:LINE_LENGTH] for line in lines[-LINES:])
 
 
-def of_predictions(path: Path) -> dict[str, Any]:
+def of_predictions(path: Path, test: Evaluation) -> dict[str, Any]:
     """Return which test images a run got right, eight to a byte, and for each bin of confidence the number
-    of images, their mean confidence and the share that was right; none of it without the predictions."""
+    of images, their mean confidence and the share that was right; none of it without the predictions.
+
+    Raise UserError for predictions that are not those of the record.
+    """
     if not path.exists():
         return {"correct": None}
-    saved = load_file(path)
-    right, confidence = saved["label"] == saved["predicted"], saved["probability"]
+    try:
+        saved = load_file(path)
+        label, predicted, confidence = (saved[name] for name in ("label", "predicted", "probability"))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise UserError(f"{path}: cannot be read as predictions: {error}") from None
+    shapes = {part.shape for part in (label, predicted, confidence)}
+    if shapes != {(test.images,)} or not np.isfinite(confidence).all():
+        raise UserError(f"{path}: does not hold a class and its probability for {test.images} test images")
+    right = label == predicted
+    if abs(int(right.sum()) - test.top1 * test.images) > 0.5:
+        raise UserError(f"{path}: {int(right.sum())} are right, but {test.top1:.4f} by the record beside it")
+    return {"correct": np.packbits(right).tobytes(), "calibration": by_confidence(right, confidence)}
+
+
+def by_confidence(right: np.ndarray, confidence: np.ndarray) -> dict[str, list[float]]:
+    """Return for each bin of confidence its images, their mean confidence and the share that is right."""
     inner_edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
     bins = np.searchsorted(inner_edges, confidence)
     images, confidences, rights = (
@@ -78,12 +109,9 @@ def of_predictions(path: Path) -> dict[str, Any]:
     )
     some = np.maximum(images, 1)
     return {
-        "correct": np.packbits(right).tobytes(),
-        "calibration": {
-            "images": images.tolist(),
-            "confidence": (confidences / some).tolist(),
-            "accuracy": (rights / some).tolist(),
-        },
+        "images": images.tolist(),
+        "confidence": (confidences / some).tolist(),
+        "accuracy": (rights / some).tolist(),
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from cifarbench.analysis.results import Configuration, Results, calibration, confusion
 from cifarbench.report import figures
 from cifarbench.report.section import Section
-from cifarbench.report.words import listed, number, percent
+from cifarbench.report.words import listed, number, percent, slug
 
 CLASSES = 20  # that tables show at most
 CONFUSIONS = 5  # of each model that are told
@@ -37,7 +37,9 @@ def failures(results: Results) -> Iterator[Section]:
             "legend": figures.legend(sure),
             **_pictures(results, dataset, shown, classes),
         }
-        yield Section(f"failures-{dataset}", f"Where models fail ({dataset})", "failures", content, drawings)
+        yield Section(
+            slug(f"failures-{dataset}"), f"Where models fail ({dataset})", "failures", content, drawings
+        )
 
 
 def _named(configurations: list[Configuration]) -> list[Configuration]:

@@ -7,6 +7,7 @@ import html
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from cifarbench.analysis.results import Configuration, calibration, curve
 from cifarbench.records.metrics import METRICS, Metric
+from cifarbench.report.fonts import FAMILY, families
+from cifarbench.report.words import printable, slug
 
 LABEL_LENGTH = 58  # characters that fit above a row
 BOTTOM = 0.45  # inches for the labels of the x axis
@@ -34,10 +38,11 @@ STYLE: Any = {
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings along
+    "font.sans-serif": [FAMILY],
     "font.size": 9,
     "grid.alpha": 0.15,
     "grid.color": TEXT,
+    "pdf.fonttype": 42,  # letters as such, which publishers ask for, instead of drawings of them
     "svg.fonttype": "none",
     "svg.hashsalt": "cifarbench",
     "text.color": TEXT,
@@ -57,16 +62,28 @@ class Drawing(NamedTuple):
 
     @property
     def inline(self) -> str:
-        """The SVG as a part of the page: own ids, the page's font and colours, a description, few digits."""
-        svg = self.svg[self.svg.index("<svg") :].replace(TEXT, "currentColor")
+        """The SVG as a part of the page: own ids, the page's font and colours, a description, few digits.
+
+        Texts come from configs and tables, so only the tags are rewritten, and nothing is a pattern.
+        """
+        svg = re.sub(r"<metadata>.*?</metadata>", "", self.svg[self.svg.index("<svg") :], flags=re.DOTALL)
+        svg = re.sub(r"<!--.*?-->|<[^>]*>|\s*\n\s*", self._part, svg, flags=re.DOTALL)
+        return f'<svg role="img" aria-label="{html.escape(self.alt)}"' + svg.removeprefix("<svg")
+
+    def _part(self, found: re.Match[str]) -> str:
+        """Rewrite a tag, leave out a comment, and make one space of a line's end."""
+        part = found[0]
+        if part.isspace():
+            return " "
+        if part.startswith("<!--"):
+            return ""
+        part = re.sub(r"\s*\n\s*", " ", part).replace(TEXT, "currentColor")
         for number, colour in enumerate(COLOURS):
-            svg = svg.replace(colour.lower(), f"var(--curve-{number})")
-        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
-        svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|font-family: [^;]*; ", "", svg, flags=re.DOTALL)
-        svg = re.sub(r"\s*\n\s*", " ", svg)
-        svg = re.sub("<[^>]*>", lambda tag: re.sub(r"\d+\.\d{3,}", _rounded, tag[0]), svg)  # labels stay
-        svg = re.sub(r"^<svg ", f'<svg role="img" aria-label="{html.escape(self.alt)}" ', svg)
-        return re.sub(r'(<svg [^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg)
+            part = part.replace(colour.lower(), f"var(--curve-{number})")
+        if part.startswith("<svg "):
+            part = re.sub(r' (?:height|width)="[^"]*"', "", part)
+        part = re.sub(r'(\bid="|url\(#|href="#)', lambda start: f"{start[0]}{self.name}-", part)
+        return re.sub(r"\d+\.\d{3,}", _rounded, re.sub("font-family: [^;]*; ", "", part))
 
 
 def _rounded(number: re.Match[str]) -> str:
@@ -112,11 +129,16 @@ def canvas(
 
 def _saved(figure: Figure, name: str, alt: str) -> Drawing:
     """Write a figure as both kinds of files, without anything that differs between two times."""
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
+        text.set_fontfamily(families(text.get_text()))
     svg, pdf = io.StringIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     nothing = {"CreationDate": None, "Creator": None, "Producer": None}
-    figure.savefig(pdf, format="pdf", transparent=True, metadata=nothing)
-    return Drawing(name, alt, svg.getvalue(), pdf.getvalue())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # `families` has said so
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(pdf, format="pdf", transparent=True, metadata=nothing)
+    return Drawing(slug(name), printable(alt), svg.getvalue(), pdf.getvalue())
 
 
 def effect(name: str, configurations: list[Configuration], metric: str, alt: str) -> Drawing:

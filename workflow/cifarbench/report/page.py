@@ -60,6 +60,7 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cifarbench", "report"),
         autoescape=True,
+        finalize=words.printable,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cifarbench.report.figures import Drawing
+from cifarbench.report.words import slug
 
 
 class Section(NamedTuple):
@@ -18,4 +19,4 @@ class Section(NamedTuple):
 
 
 def study_anchor(study: str) -> str:
-    return f"study-{study}"
+    return slug(f"study-{study}")

@@ -47,6 +47,7 @@ def problems(results: Results) -> Iterator[Section]:
     runs = {state: group["run"].tolist() for state, group in by_state}
     words = dict(zip(rows["run"], rows["last_words"], strict=True))
     content = {
+        "broken": [(run, words[run]) for run in runs.get("broken", ())],
         "failed": [(run, words[run]) for run in runs.get("failed", ())],
         **{state: runs.get(state) for state in ("running", "interrupted", "waiting")},
         "diverged": rows[rows["status"] == "diverged"]["run"].tolist(),

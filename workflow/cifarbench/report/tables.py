@@ -1,5 +1,6 @@
 """Tables beside the page, each as CSV, Parquet, Markdown and LaTeX: in percent, points and seconds."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,26 @@ from cifarbench.analysis.results import SHOWN, Configuration, Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import write_text
 from cifarbench.records.metrics import METRICS
+from cifarbench.report.words import printable
 
 KINDS = ("csv", "parquet", "md", "tex")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so
+MARKDOWN = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_[]|~"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+)
+LATEX = str.maketrans(
+    {mark: f"\\{mark}" for mark in "&%$#_{}"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "[": "{[}",  # at a row's begin, it would be an argument of the line break before
+        "*": "{*}",
+    }
+)
 
 
 def all_tables(results: Results) -> dict[str, pd.DataFrame]:
@@ -28,20 +47,37 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         write_table(table, folder / f"{name}.parquet")
-        text = table.map(_readable)
-        write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-        write_text(folder / f"{name}.md", text.to_markdown(index=False, disable_numparse=True) + "\n")
-        write_text(folder / f"{name}.tex", text.to_latex(index=False, escape=True))
+        csv, markdown, latex = (_each_text(table, escape) for escape in (for_csv, for_markdown, for_latex))
+        write_text(folder / f"{name}.csv", csv.to_csv(index=False, lineterminator="\n"))
+        text = markdown.map(_written).to_markdown(index=False, disable_numparse=True)
+        write_text(folder / f"{name}.md", f"{text}\n")
+        write_text(folder / f"{name}.tex", latex.map(_written).to_latex(index=False))
 
 
-def _readable(value: Any) -> str:
-    return (
-        ""
-        if pd.isna(value)
-        else f"{value:.4g}"
-        if isinstance(value, float)
-        else str(value).replace("|", r"\|")
-    )
+def _each_text(table: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFrame:
+    """Escape the heads and all texts, each of which becomes one line."""
+
+    def escaped(value: Any) -> Any:
+        return escape(printable(value)) if isinstance(value, str) else value
+
+    return table.map(escaped).rename(columns=escaped)
+
+
+def _written(value: Any) -> str:
+    return "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def for_csv(text: str) -> str:
+    """Mark a text that a spreadsheet would take for a formula as a text."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def for_markdown(text: str) -> str:
+    return " ".join(text.split()).translate(MARKDOWN)
+
+
+def for_latex(text: str) -> str:
+    return " ".join(text.split()).translate(LATEX)
 
 
 def _configuration(c: Configuration) -> dict[str, Any]:

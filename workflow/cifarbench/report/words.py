@@ -1,4 +1,8 @@
-"""Numbers as the report writes them."""
+"""Numbers and texts as the report writes them."""
+
+import re
+import unicodedata
+from typing import Any
 
 from cifarbench.analysis.results import Seeds
 from cifarbench.records.metrics import METRICS
@@ -29,3 +33,20 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
 def listed(items: list[str]) -> str:
     """Join as a sentence does: a, b and c."""
     return " and ".join(filter(None, [", ".join(items[:-1]), items[-1] if items else ""]))
+
+
+def slug(text: str) -> str:
+    """Return a name for a file or an anchor. Names in a config are such already, those in a table may not."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:80]
+
+
+def printable(text: Any) -> Any:
+    """Put a sign in place of what XML cannot hold: control characters, halves of pairs. Return what is no
+    text as it is."""
+    if type(text) is not str or text.isprintable():
+        return text
+    return "".join("\ufffd" if _unwritable(letter) else letter for letter in text)
+
+
+def _unwritable(letter: str) -> bool:
+    return letter not in "\n\t" and (unicodedata.category(letter) in ("Cc", "Cs") or letter in "\ufffe\uffff")
