@@ -36,15 +36,15 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Scaling:
-    """From pixels of 0..255 to what the model sees: minus mean, over std, both (1, 3, 1, 1)."""
+    """From pixels of 0..255 to what the model sees: minus mean, over std, (1, 3, 1, 1), in their type."""
 
     mean: Tensor
     std: Tensor
     memory_format: torch.memory_format = torch.contiguous_format
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (N, 3, H, W) into float32 ones."""
-        scaled = images.float().sub_(self.mean).div_(self.std)
+        """Turn uint8 images (N, 3, H, W) into scaled ones."""
+        scaled = images.to(self.mean.dtype).sub_(self.mean).div_(self.std)
         return scaled.contiguous(
             memory_format=self.memory_format
         )  # last, since arithmetic is slower after it

@@ -124,6 +124,8 @@ class Record(_Part):
     """The knobs that `conventions` or a trial filled, as they were."""
     data: DataFacts
     model: ModelFacts
+    first_losses: list[float | None] = []
+    """Of the run's own first steps, 10 if its first epoch has as many; empty in older records."""
     epochs: list[Epoch]
     final: Final
     seconds: Seconds

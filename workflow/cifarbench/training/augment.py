@@ -55,7 +55,7 @@ class Augmentation:
         self.config, self.scaled, self.generators = config, scaled, generators
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (N, 3, 32, 32) into augmented and scaled float32 ones."""
+        """Turn uint8 images (N, 3, 32, 32) into augmented and scaled ones."""
         if self.config.flip:
             images = random_flip(images, self.generators["flip"])
         if self.config.crop_padding:

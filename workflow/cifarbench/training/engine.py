@@ -149,6 +149,7 @@ class Engine:
         start = time.perf_counter() - progress.epoch_seconds
         for positions in progress.order[progress.position :].split(size):
             self.step(positions)
+            progress.note_first()
             progress.position += len(positions)
             if self.checkpoint and self.checkpoint.due and progress.position < len(part):
                 synchronise(self.device)
@@ -204,6 +205,7 @@ class Engine:
             train_seconds=progress.epoch_seconds,
             evaluation_seconds=time.perf_counter() - start,
         )
+        progress.read_first(self.config.batch_size, images)
         progress.order, progress.position, progress.epoch_seconds = None, 0, 0.0
         return epoch
 

@@ -8,14 +8,15 @@ from torch import Tensor, nn
 
 from cifarbench.data.loading import Data, ImageSet
 from cifarbench.records.record import Evaluation
-from cifarbench.training.losses import Loss
+from cifarbench.training.losses import Loss, at_least_float32
 
 BATCH = 500  # images per forward pass; the result does not depend on it but for rounding
 CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks", 2017
 
 
 class Outputs(NamedTuple):
-    """Logits (N, classes) float32 and labels (N,), on the device; the loss is the mean over the images."""
+    """Logits (N, classes), of the model's type but at least float32, and labels (N,), on the device; the loss
+    is the mean over the images."""
 
     logits: Tensor
     labels: Tensor
@@ -32,7 +33,7 @@ def forward_all(
     with autocast():
         for start in range(0, len(part), BATCH):
             images, labels = part.batch(slice(start, start + BATCH))
-            all_logits.append(model(data.scaled(images)).float())
+            all_logits.append(at_least_float32(model(data.scaled(images))))
             all_labels.append(labels)
     logits, labels = torch.cat(all_logits), torch.cat(all_labels)
     return Outputs(logits, labels, loss(logits, labels))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,13 +15,18 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 KERAS_EPSILON = 1e-7  # Keras clips probabilities to [1e-7, 1 - 1e-7] in its binary cross-entropy
 
 
+def at_least_float32(logits: Tensor) -> Tensor:
+    """Return logits of a lower precision as float32, others as they are."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def one_hot(logits: Tensor, labels: Tensor) -> Tensor:
     return F.one_hot(labels, logits.shape[1]).to(logits.dtype)
 
 
-def class_index(_logits: Tensor, labels: Tensor) -> Tensor:
+def class_index(logits: Tensor, labels: Tensor) -> Tensor:
     """The class index itself, (N, 1), set against every output: a mistake that a published study made."""
-    return labels[:, None].float()
+    return labels[:, None].to(logits.dtype)
 
 
 def mean_squared_error(probabilities: Tensor, targets: Tensor) -> Tensor:
@@ -49,12 +55,13 @@ def data_loss(config: TrainConfig) -> Loss:
     """Return the loss that `config.loss` names, without penalty."""
     if config.loss == "cross_entropy":
         return lambda logits, labels: F.cross_entropy(
-            logits.float(), labels, label_smoothing=config.label_smoothing
+            at_least_float32(logits), labels, label_smoothing=config.label_smoothing
         )
     targets = class_index if config.loss.endswith("_index") else one_hot
     formula = mean_squared_error if config.loss.startswith("mean_squared_error") else binary_cross_entropy
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        return formula(logits.float().softmax(1), targets(logits.float(), labels))
+        logits = at_least_float32(logits)
+        return formula(logits.softmax(1), targets(logits, labels))
 
     return loss

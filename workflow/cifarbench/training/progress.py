@@ -2,11 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from cifarbench.records.record import Epoch, Seconds
 from cifarbench.training.checkpoint import State
+
+FIRST_STEPS = 10  # of a run, whose losses the record keeps
 
 
 @dataclass
@@ -16,6 +20,8 @@ class Progress:
     total_loss: Tensor  # () float64, over the images of the epoch under way
     correct: Tensor  # () int64, the same
     epochs: list[Epoch] = field(default_factory=list)
+    first_totals: list[Tensor] = field(default_factory=list)  # total_loss after each of the first steps
+    first_losses: list[float | None] = field(default_factory=list)  # of them, once the first epoch is over
     order: Tensor | None = None  # of the epoch under way
     position: int = 0  # images of it that are done
     epoch_seconds: float = 0.0
@@ -26,6 +32,21 @@ class Progress:
     trial_seconds: float = 0.0
     warmup_seconds: float = 0.0
     resumptions: int = 0
+
+    def note_first(self) -> None:
+        """Keep the sum of losses after one of the first steps, without waiting for its value."""
+        if not self.epochs and len(self.first_totals) < FIRST_STEPS:
+            self.first_totals.append(self.total_loss.clone())
+
+    def read_first(self, batch_size: int, images: int) -> None:
+        """Turn the sums after the first steps, on all images of an epoch in batches, into losses."""
+        if self.first_totals:
+            totals = [0.0, *torch.stack(self.first_totals).tolist()]
+            of_steps = [after - before for before, after in pairwise(totals)]
+            sizes = [min(batch_size, images - step * batch_size) for step in range(len(of_steps))]
+            losses = [total / size for total, size in zip(of_steps, sizes, strict=True)]
+            self.first_losses = [loss if math.isfinite(loss) else None for loss in losses]
+            self.first_totals = []
 
     def to_state(self) -> State:
         return {**vars(self), "epochs": [epoch.model_dump() for epoch in self.epochs]}

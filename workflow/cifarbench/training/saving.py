@@ -34,6 +34,7 @@ def make_record(
         data=data_facts(data, data_folder),
         model=model,
         epochs=progress.epochs,
+        first_losses=progress.first_losses,
         final=final,
         seconds=seconds,
         images_per_second=len(progress.epochs) * len(data.train) / seconds.train,
