@@ -109,7 +109,7 @@ def test_one_bad_file_costs_one_run(
     for bad, says in (
         (content[:1000], f"{record}: "),
         (content.replace(half_done.runs[0].id, "another-run"), "is the record of run 'another-run'"),
-        (content.replace('"schema_version": 1', '"schema_version": 9'), ".schema_version: 9 is not allowed"),
+        (content.replace('"schema_version": 2', '"schema_version": 9'), ".schema_version: 9 is not allowed"),
         (content.replace('"completed"', '"fine"'), f"{record}.status: 'fine' is not allowed"),
     ):
         record.write_text(bad)
@@ -132,7 +132,7 @@ def test_a_table_or_plan_that_is_none_is_named(
 def test_a_table_of_another_version_is_refused(tmp_path: Path) -> None:
     _, table = synthetic(configurations=1, seeds=1)
     table.assign(schema_version=9).to_parquet(tmp_path / "runs.parquet")
-    with pytest.raises(UserError, match="schema_version 9 is not known, only 1"):
+    with pytest.raises(UserError, match="schema_version 9 is not known, only up to 2"):
         read_table(tmp_path / "runs.parquet")
 
 

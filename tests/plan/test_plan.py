@@ -116,7 +116,7 @@ def test_a_plan_comes_back_from_its_file_and_another_version_is_refused(tmp_path
     plan = plan_of([{"seed": [0, 1]}])
     write_plan(plan, path)
     assert read_plan(path) == plan
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     with pytest.raises(
         UserError, match=r"schema_version: 99 is not allowed.*make it again with `cifarbench plan`"
     ):

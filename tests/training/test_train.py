@@ -66,7 +66,7 @@ def test_the_record_is_complete_and_consistent(learnt: tuple[Path, Record]) -> N
     assert record.images_per_second == pytest.approx(6 * 1237 / parts.train)
     assert record.environment.threads == 1
     assert record.in_force["optimizer_eps"] == 1e-8
-    assert json.loads((folder / RECORD).read_text())["schema_version"] == 1
+    assert json.loads((folder / RECORD).read_text())["schema_version"] == 2
 
 
 def test_predictions_are_those_that_the_record_counts(learnt: tuple[Path, Record], digits: Path) -> None:

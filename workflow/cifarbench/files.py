@@ -1,11 +1,12 @@
 """Files written whole or not at all, and read with one clear line when they are not what they should be."""
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
@@ -49,12 +50,29 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_model(kind: type[M], path: Path, maker: str) -> M:
-    """Read JSON that `maker` (a command) wrote. Raise UserError naming the file and the first fault."""
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def read_model(kind: type[M], path: Path, maker: str, upgrade: Upgrade | None = None) -> M:
+    """Read JSON that `maker` (a command) wrote; `upgrade` brings that of earlier versions to today's.
+
+    Raise UserError naming the file and the first fault.
+    """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return _validated(kind, path.read_bytes(), upgrade)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; make it with `{maker}`") from None
     except ValidationError as error:
         fault = explain(error, str(path)).splitlines()[0]
         raise UserError(f"{fault} (written by another version? make it again with `{maker}`)") from None
+
+
+def _validated(kind: type[M], text: bytes, upgrade: Upgrade | None) -> M:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError:
+        if upgrade is None:
+            raise
+    with suppress(ValueError, TypeError, LookupError, AttributeError):  # of what is no such file at all
+        text = json.dumps(upgrade(json.loads(text))).encode()
+    return kind.model_validate_json(text)

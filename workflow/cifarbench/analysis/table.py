@@ -21,7 +21,8 @@ from cifarbench.files import atomic
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
-from cifarbench.records.record import Evaluation, Record, read_record
+from cifarbench.records.older import VERSION, upgraded_table
+from cifarbench.records.record import Evaluation, read_record
 from cifarbench.sweep.status import without_record
 
 MISSING, BROKEN = "missing", "broken"
@@ -121,10 +122,11 @@ def read_table(path: Path, maker: str = "cifarbench collect") -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; make it with `{maker}`") from None
-    known = Record.model_fields["schema_version"].default
-    versions = set(table["schema_version"].dropna()) if "schema_version" in table else set()
-    if versions - {known}:
+    if "schema_version" not in table or table["schema_version"].isna().all():  # no run has a record
+        return table
+    version = table["schema_version"].max()
+    if version > VERSION:
         raise UserError(
-            f"{path}: schema_version {max(versions):g} is not known, only {known}; collect it again"
+            f"{path}: schema_version {version:g} is not known, only up to {VERSION}; collect it again"
         )
-    return table
+    return upgraded_table(table, int(version))

@@ -13,6 +13,7 @@ from cifarbench.files import read_model, write_text
 from cifarbench.models.catalogue import model_file, model_knobs
 from cifarbench.plan.claims import Candidate, Claim, read_claims
 from cifarbench.plan.grid import Frozen, Run, _told, expand_study
+from cifarbench.records.older import upgraded_plan
 
 UNSET_KNOBS = (*MODEL_KNOBS, *CONVENTION_KNOBS)
 
@@ -31,7 +32,7 @@ class PlannedStudy(Frozen):
 class Plan(Frozen):
     """All that is to be trained and why; the report is made from this and the records."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     title: str
     note: str
     datasets: list[Dataset]
@@ -137,4 +138,4 @@ def write_plan(plan: Plan, path: Path) -> None:
 
 
 def read_plan(path: Path) -> Plan:
-    return read_model(Plan, path, "cifarbench plan")
+    return read_model(Plan, path, "cifarbench plan", upgraded_plan)

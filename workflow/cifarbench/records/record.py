@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.files import read_model, write_text
 from cifarbench.records.folder import RECORD
+from cifarbench.records.older import upgraded_record
 
 Fraction = float  # of 1
 
@@ -81,10 +82,11 @@ class ModelFacts(_Part):
 
 class Seconds(_Part):
     """Where the time went. `setup` is data and model, `trial` the search for the fastest way where a knob is
-    `auto`, `warmup` one discarded step."""
+    `auto`, `fingerprint` the replay in float64, `warmup` one discarded step."""
 
     setup: float
     trial: float = 0.0
+    fingerprint: float = 0.0
     warmup: float
     train: float
     evaluation: float
@@ -114,8 +116,21 @@ class Code(_Part):
     model_sha256: str
 
 
+class Fingerprint(_Part):
+    """How a configuration trains, whatever its seed: a few steps on a few images, replayed in float64.
+
+    Losses and the norms of what the weights moved by are those of each step; None where not finite. The
+    learning rates are those of points from the first to the last step of the run itself.
+    """
+
+    initial_weights_sha256: str
+    losses: list[float | None]
+    update_norms: list[float | None]
+    learning_rates: list[float]
+
+
 class Record(_Part):
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     run: str
     configuration: str
     status: Literal["completed", "diverged"]
@@ -124,6 +139,8 @@ class Record(_Part):
     """The knobs that `conventions` or a trial filled, as they were."""
     data: DataFacts
     model: ModelFacts
+    fingerprint: Fingerprint | None = None
+    """None of a model that cannot compute in float64, and in older records."""
     first_losses: list[float | None] = []
     """Of the run's own first steps, 10 if its first epoch has as many; empty in older records."""
     epochs: list[Epoch]
@@ -145,4 +162,4 @@ def write_record(record: Record, folder: Path) -> None:
 
 
 def read_record(path: Path) -> Record:
-    return read_model(Record, path, "cifarbench train")
+    return read_model(Record, path, "cifarbench train", upgraded_record)
