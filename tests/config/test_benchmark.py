@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from cifarbench.config.benchmark import locate, parse, read
-from cifarbench.config.knobs import CONVENTIONS, TrainConfig
+from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.schema import json_schema
 from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.errors import UserError
+from cifarbench.models.catalogue import BUILTIN_MODELS, own_values
 from cifarbench.plan.plan import make_plan
 from helpers.repository import REPOSITORY
 
@@ -154,21 +155,9 @@ def test_conventions_fill_what_is_unset() -> None:
     assert TrainConfig(optimizer="sgd").resolved("optimizer_eps") is None
 
 
-def test_pytorch_conventions_are_those_of_the_installed_pytorch() -> None:
+def test_the_batch_norm_of_our_models_is_the_installed_pytorchs() -> None:
     import torch
 
-    weights = [torch.nn.Parameter(torch.zeros(1))]
-    ours = CONVENTIONS["pytorch"]
-    for name, kind in {
-        "rmsprop": torch.optim.RMSprop,
-        "adagrad": torch.optim.Adagrad,
-        "adadelta": torch.optim.Adadelta,
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-    }.items():
-        defaults = kind(weights).defaults
-        assert defaults["eps"] == ours["optimizer_eps"][name]
-        rho = defaults.get("alpha", defaults.get("rho"))
-        assert rho == ours["rho"].get(name)
     norm = torch.nn.BatchNorm2d(1)
-    assert (norm.momentum, norm.eps) == (ours["batch_norm_momentum"], ours["batch_norm_eps"])
+    ours = own_values(BUILTIN_MODELS["resnet18"])
+    assert (ours["batch_norm_momentum"], ours["batch_norm_eps"]) == (norm.momentum, norm.eps)

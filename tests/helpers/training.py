@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from cifarbench.cli.parser import main
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
@@ -32,3 +34,8 @@ def same_result(first: Path, second: Path) -> bool:
         if (first / name).read_bytes() != (second / name).read_bytes():
             return False
     return content(read_record(first / RECORD)) == content(read_record(second / RECORD))
+
+
+def flat(model: torch.nn.Module) -> torch.Tensor:
+    """Return all parameters of a model as one vector."""
+    return torch.cat([weight.detach().flatten() for weight in model.parameters()])

@@ -159,7 +159,7 @@ def test_a_model_of_ones_own_is_built_from_its_file(
         ),
         (
             OWN.format(signature="width: float = 1.0", outputs="7"),
-            "output of shape (2, 7); it must be (2, 10)",
+            "output of shape (2, 7) in evaluation mode; it must be a tensor of shape (2, 10)",
         ),
         ("x = 1", "has no function build(classes, *, ...); see examples/own-model"),
         ("def build(:", "cannot be read as a model"),

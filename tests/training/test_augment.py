@@ -6,7 +6,8 @@ from torchvision.transforms.v2 import functional as reference
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Scaling
-from cifarbench.training.augment import Augmentation, random_crop, random_cutout, random_flip
+from cifarbench.training.augment import Augment, random_crop, random_cutout, random_flip
+from cifarbench.training.random_streams import generator
 
 IMAGES = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -48,13 +49,16 @@ def test_cutout_blanks_a_square_that_may_leave_the_image(side: int) -> None:
 
 def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:
     def augmented(**knobs: object) -> torch.Tensor:
-        streams = {name: seeded() for name in ("flip", "crop", "cutout")}
         unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
-        return Augmentation(TrainConfig(**knobs), unscaled, streams)(IMAGES)
+        augment = Augment(TrainConfig(**knobs), unscaled, torch.device("cpu"))
+        images, targets = augment(IMAGES, torch.arange(64))
+        assert torch.equal(targets, torch.arange(64))
+        return images
 
     flipped = augmented(flip=True)
     both = augmented(flip=True, cutout=8)
-    assert torch.equal(flipped, random_flip(IMAGES, seeded()).float())
+    stream = generator(0, "flip", torch.device("cpu"))
+    assert torch.equal(flipped, random_flip(IMAGES, stream).float())
     assert torch.equal(both[both != 0], flipped[both != 0])
 
 

@@ -1,15 +1,24 @@
 """Losses against the published figures and formulas, optimizers' defaults, schedules over time."""
 
+import copy
 import math
+import re
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import nn, optim
+from torch.optim import lr_scheduler
 
+from cifarbench.config import choices
+from cifarbench.config.choices import OPTIMIZERS
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.training.losses import make_loss
-from cifarbench.training.optimizers import make_optimizer
-from cifarbench.training.schedules import make_schedule
+from cifarbench.errors import UserError
+from cifarbench.training.losses import LOSSES, make_loss
+from cifarbench.training.optimizers import OPTIMIZERS as KINDS
+from cifarbench.training.optimizers import Optimizers, make_optimizers
+from cifarbench.training.schedules import SCHEDULES as FORMULAS
+from cifarbench.training.schedules import Schedule
 
 UNDECIDED = torch.zeros(10, 10)  # a network that gives every class the probability 0.1
 EVERY_CLASS = torch.arange(10)
@@ -41,6 +50,20 @@ def test_binary_cross_entropy_clips_as_keras_does() -> None:
     assert loss_of("binary_cross_entropy", certain) == pytest.approx(-2 * math.log(1e-7) / 10, rel=1e-2)
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "mean_squared_error", "binary_cross_entropy"])
+def test_shares_of_the_classes_are_targets_as_well(name: str) -> None:
+    logits = torch.randn(10, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = nn.functional.one_hot(EVERY_CLASS, 10).double()
+    loss = make_loss(TrainConfig(loss=name), nn.Linear(1, 1))
+    assert loss(logits, whole).item() == pytest.approx(loss(logits, EVERY_CLASS).item(), rel=1e-12)
+    assert loss(logits, whole).dtype == torch.float64  # nothing is made coarser
+    assert loss(logits.bfloat16(), EVERY_CLASS).dtype == torch.float32
+    if name == "cross_entropy":  # which is linear in its targets
+        mixed = loss(logits, 0.3 * whole + 0.7 * whole.roll(1, 1)).item()
+        parts = 0.3 * loss(logits, EVERY_CLASS) + 0.7 * loss(logits, (EVERY_CLASS + 1) % 10)
+        assert mixed == pytest.approx(parts.item())
+
+
 def test_the_penalty_of_the_last_layer_is_added() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 10))
     loss = make_loss(TrainConfig(last_layer_l2=0.01), model)(UNDECIDED, EVERY_CLASS)
@@ -50,34 +73,105 @@ def test_the_penalty_of_the_last_layer_is_added() -> None:
     assert torch.allclose(model[1].weight.grad, 0.02 * model[1].weight)
 
 
-@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw"])
+def test_every_choice_has_its_function_and_nothing_else_has() -> None:
+    assert KINDS.keys() == OPTIMIZERS.keys()
+    assert FORMULAS.keys() == choices.SCHEDULES.keys()
+    assert LOSSES.keys() == choices.LOSSES.keys()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_take_their_values_from_the_conventions(name: str) -> None:
     def settings(**knobs: object) -> dict[str, object]:
-        return make_optimizer(TrainConfig(optimizer=name, **knobs), nn.Linear(1, 1)).defaults
+        return make_optimizers(TrainConfig(optimizer=name, **knobs), nn.Linear(1, 1)).parts[0].defaults
 
-    kinds = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
-    plain = getattr(torch.optim, kinds.get(name, name.title()))(nn.Linear(1, 1).parameters(), lr=0.001)
+    plain = KINDS[name].optimizer(nn.Linear(1, 1).parameters(), lr=0.001)
     neutral = {"weight_decay": 0, "fused": None}
     assert {**settings(), **neutral} == {**plain.defaults, **neutral}
     keras = settings(conventions="keras", weight_decay=0.5)
     assert keras["weight_decay"] == 0.5
-    if name != "sgd":
-        assert keras["eps"] == 1e-7
-    if name == "adagrad":
-        assert keras["initial_accumulator_value"] == 0.1
+    for argument, knob in KINDS[name].arguments.items():
+        assert knob in OPTIMIZERS[name].reads
+        if knob in OPTIMIZERS[name].keras:
+            assert keras[argument] == OPTIMIZERS[name].keras[knob]
+
+
+def test_several_optimizers_and_groups_share_one_rate_each_at_its_own_scale() -> None:
+    layers = [nn.Linear(1, 1, bias=False) for _ in range(3)]
+    groups = [{"params": layers[n].parameters(), "scale": scale} for n, scale in enumerate((1, 2))]
+    both = Optimizers(
+        torch.optim.SGD(groups, lr=1), torch.optim.Adam([{"params": layers[2].parameters(), "scale": 0.5}])
+    )
+    both.set_rate(0.1)
+    assert [group["lr"] for group in both.groups] == pytest.approx([0.1, 0.2, 0.05])
+    before = [layer.weight.item() for layer in layers]
+    for layer in layers:
+        layer.weight.grad = torch.ones(1, 1)
+    both.step()
+    moved = [old - layer.weight.item() for old, layer in zip(before, layers, strict=True)]
+    assert moved == pytest.approx([0.1, 0.2, 0.05], rel=1e-4)
+    kept = copy.deepcopy(both.state())
+    both.step()
+    both.load(kept)
+    assert [group["scale"] for group in both.groups] == [1, 2, 0.5]
+    assert both.parts[1].state[layers[2].weight]["step"] == 1
+    both.zero_grad()
+    assert all(layer.weight.grad is None for layer in layers)
 
 
 def rates(steps_per_epoch: int = 4, **knobs: object) -> list[float]:
     config = TrainConfig(optimizer="sgd", learning_rate=1.0, **knobs)
-    optimizer = make_optimizer(config, nn.Linear(1, 1))
-    schedule = make_schedule(config, optimizer, steps_per_epoch)
-    seen = []
-    for _ in range(config.epochs * steps_per_epoch):
-        seen.append(optimizer.param_groups[0]["lr"])
+    schedule = Schedule(config, steps_per_epoch)
+    return [schedule(step) for step in range(config.epochs * steps_per_epoch)]
+
+
+TORCHS: dict[str, Callable[[optim.Optimizer, int], lr_scheduler.LRScheduler]] = {
+    "cosine": lr_scheduler.CosineAnnealingLR,
+    "multistep": lambda optimizer, _: lr_scheduler.MultiStepLR(optimizer, [20, 40], 0.1),
+    "one_cycle": lambda optimizer, steps: lr_scheduler.OneCycleLR(
+        optimizer, 1.0, steps, cycle_momentum=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TORCHS)
+@pytest.mark.parametrize("epochs", [1, 12])
+def test_rates_are_those_of_pytorchs_schedules(name: str, epochs: int) -> None:
+    knobs = {"milestones": [4, 8]} if name == "multistep" else {}
+    optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule, theirs = TORCHS[name](optimizer, 5 * epochs), []
+    for _ in range(5 * epochs):
+        theirs.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        if schedule:
-            schedule.step()
-    return seen
+        schedule.step()
+    assert rates(5, epochs=epochs, schedule=name, **knobs) == pytest.approx(theirs, rel=1e-12, abs=1e-15)
+
+
+def test_a_warm_up_is_pytorchs_linear_one_before_another() -> None:
+    optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    rise = lr_scheduler.LinearLR(optimizer, 1 / 9, total_iters=8)
+    wave = lr_scheduler.CosineAnnealingLR(optimizer, 32)
+    schedule, theirs = lr_scheduler.SequentialLR(optimizer, [rise, wave], [8]), []
+    for _ in range(40):
+        theirs.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates(epochs=10, schedule="cosine", warmup_epochs=2) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "line"),
+    [
+        ({"warmup_epochs": 0.1}, "warmup_epochs: 0.1 is less than half a step, and an epoch has 2 of them"),
+        ({"schedule": "cosine", "warmup_epochs": 0.9}, "warmup_epochs: 0.9 leaves no step after the warm-up"),
+        ({"schedule": "one_cycle"}, "schedule: 'one_cycle' needs 4 steps to rise and fall, and there are 2"),
+    ],
+)
+def test_a_schedule_that_so_few_steps_leave_without_effect_is_refused(
+    knobs: dict[str, object], line: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(line)):
+        Schedule(TrainConfig(epochs=1, **knobs), 2).check()
+    Schedule(TrainConfig(epochs=1, **knobs), 10).check()
 
 
 def test_without_a_schedule_the_rate_stays() -> None:

@@ -25,7 +25,7 @@ from cifarbench.training.device import prepare_torch
 from cifarbench.training.engine import Engine
 from cifarbench.training.random_streams import stream_seed
 from helpers.repository import REPOSITORY, SMALL, needs
-from helpers.training import train, without_times
+from helpers.training import flat, train, without_times
 
 COMPILED = ["--validation-images", "200", "--compile", "true"]
 CPU = torch.device("cpu")
@@ -124,7 +124,7 @@ def order_and_weights(digits: Path, **knobs: object) -> tuple[torch.Tensor, torc
     engine = Engine(config, data, model, CPU)
     engine.warm_up()
     first_weights = next(model.parameters()).detach().clone()
-    return torch.randperm(len(data.train), generator=engine.generators["order"]), first_weights
+    return torch.randperm(len(data.train), generator=engine.order_stream), first_weights
 
 
 def test_one_seed_means_one_order_for_every_model_and_knob(digits: Path) -> None:
@@ -182,10 +182,6 @@ RATES: dict[str, tuple[dict[str, object], Callable[[int], float]]] = {  # of ste
 }
 
 
-def flat(model: torch.nn.Module) -> torch.Tensor:
-    return torch.cat([weight.detach().flatten() for weight in model.parameters()])
-
-
 def ten_steps(
     digits: Path,
     knobs: dict[str, object],
@@ -200,7 +196,7 @@ def ten_steps(
         **{**SMALL, "optimizer": "sgd", "learning_rate": 0.1, "batch_size": 250, "epochs": 2, **knobs}
     )
     data = load(digits, config, CPU)
-    data = replace(data, scaled=Scaling(data.scaled.mean.to(dtype), data.scaled.std.to(dtype)))
+    data = replace(data, scale=Scaling(data.scale.mean.to(dtype), data.scale.std.to(dtype)))
     torch.manual_seed(stream_seed(0, "weights"))
     model, plain = (build_model(config, 10).to(dtype) for _ in range(2))
     plain.load_state_dict(model.state_dict())
@@ -211,7 +207,7 @@ def ten_steps(
     order = torch.Generator().manual_seed(stream_seed(0, "order"))
     optimizer = make_optimizer(plain.parameters(), lr=config.learning_rate)
     images, labels = data.train.batch(slice(None))
-    images = (images - data.scaled.mean) / data.scaled.std
+    images = (images - data.scale.mean) / data.scale.std
     step, losses = 0, []
     for _ in range(2):
         for batch in torch.randperm(len(labels), generator=order).split(250):
@@ -299,13 +295,13 @@ def test_the_median_of_an_image_by_hand(digits: Path) -> None:
 @pytest.mark.parametrize(("name", "low", "high"), [("unit", 0, 1), ("symmetric", -1, 1)])
 def test_scaling_maps_pixels_to_its_range(digits: Path, name: str, low: float, high: float) -> None:
     data = load(digits, TrainConfig(**SMALL, scaling=name), CPU)
-    scaled = data.scaled(data.train.images)
+    scaled = data.scale(data.train.images)
     assert (scaled.min().item(), scaled.max().item()) == pytest.approx((low, high))
 
 
 def test_per_channel_scaling_has_mean_0_and_deviation_1(digits: Path) -> None:
     data = load(digits, TrainConfig(**SMALL), CPU)
-    scaled = data.scaled(data.train.images)
+    scaled = data.scale(data.train.images)
     assert scaled.mean((0, 2, 3)) == pytest.approx([0, 0, 0], abs=1e-3)
     assert scaled.std((0, 2, 3)) == pytest.approx([1, 1, 1], abs=1e-3)
 

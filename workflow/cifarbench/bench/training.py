@@ -281,7 +281,7 @@ def our_steps(net: Any, config: TrainConfig, device: Any) -> Any:
 
     def feed() -> Any:
         while True:
-            order = torch.randperm(len(labels), generator=engine.generators["order"])
+            order = torch.randperm(len(labels), generator=engine.order_stream)
             yield from order.to(device).split(config.batch_size)
 
     positions = feed()

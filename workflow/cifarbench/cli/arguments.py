@@ -91,13 +91,13 @@ def add_training(verb: argparse.ArgumentParser) -> None:
 def add_run(verb: argparse.ArgumentParser) -> None:
     """Add what to train."""
     verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
-    add_knobs(verb, said_otherwise=("dataset",))  # what --data holds has a name
+    add_knobs(verb, without=("dataset",))  # what --data holds has a name
 
 
 @contextmanager
 def stopping_softly(verb: str) -> Iterator[None]:
     """Exit with the code that means: saved, try again."""
-    from cifarbench.training.checkpoint import Interrupted
+    from cifarbench.training.stopping import Interrupted
 
     try:
         yield

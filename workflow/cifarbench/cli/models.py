@@ -14,7 +14,7 @@ from cifarbench.plan.grid import config_of
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", nargs="?", help="model, or Python file of a model of your own")
     verb.add_argument("--classes", type=at_least_one, default=10, help="number of classes (default: 10)")
-    add_knobs(verb, said_otherwise=("dataset", "model"))
+    add_knobs(verb, without=("dataset", "model"))
 
 
 def run(args: argparse.Namespace) -> None:

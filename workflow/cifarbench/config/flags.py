@@ -9,11 +9,11 @@ from cifarbench.config.ids import format_value
 from cifarbench.config.knobs import TrainConfig
 
 
-def add_knobs(to: argparse.ArgumentParser, said_otherwise: tuple[str, ...]) -> None:
-    """Add a flag for each knob but some. Values stay text here; pydantic turns and checks them all."""
+def add_knobs(to: argparse.ArgumentParser, without: tuple[str, ...]) -> None:
+    """Add a flag for each knob, `without` some. Values stay text here; pydantic turns and checks them all."""
     group = to.add_argument_group("knobs")
     for name, field in TrainConfig.model_fields.items():
-        if name not in said_otherwise:
+        if name not in without:
             help = f"{field.description} ({', '.join(details(field))})".replace("%", "%%")
             group.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=help)
 
@@ -35,9 +35,10 @@ def details(field: FieldInfo) -> list[str]:
 
 
 def literal_values(annotation: Any) -> list[str]:
-    """Return the values that a Literal, or an optional one, allows; none for other types."""
+    """Return the values that a Literal allows, alone or beside None or a bool; none for other types."""
     options = [value for part in get_args(annotation) for value in (get_args(part) or [part])]
-    return [value for value in options if isinstance(value, str)]
+    values = [value for value in options if isinstance(value, str)]
+    return [*values, "true", "false"] if values and bool in options else values
 
 
 def chosen_knobs(args: argparse.Namespace) -> dict[str, Any]:

@@ -19,7 +19,7 @@ TOLD_FIRST = ("optimizer", "learning_rate", "batch_size", "epochs", "width")  # 
 def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
     """Unset each knob that says what would hold anyway, so that one experiment has one id."""
     filled = {name: convention(config.conventions, config.optimizer, name) for name in CONVENTION_KNOBS}
-    implied = {**own_values, **filled}
+    implied = {**own_values, **{name: value for name, value in filled.items() if value is not None}}
     said_again = [name for name, value in implied.items() if getattr(config, name) == value]
     return config.model_copy(update=dict.fromkeys(said_again))
 

@@ -4,46 +4,52 @@ From `TrainConfig` come the validation of what a study asks for, the flags of `c
 help, the `config` block of each record, and the ids of runs. Nothing here imports torch.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
-# Defaults of the two libraries where they differ; the sources are the libraries' own documentation.
-# A knob that is left unset (null) takes its value from here. Keras' BatchNorm momentum of 0.99 is 0.01
-# in PyTorch's sense.
+from cifarbench.config.choices import LOSSES, OPTIMIZERS, SCHEDULES, readers
+
+# What fills the knobs that are left unset (null), beside what `choices` says of each optimizer. PyTorch has
+# no say in a model's BatchNorm, which keeps its own. Keras' momentum of 0.99 is 0.01 in PyTorch's sense.
 CONVENTIONS: dict[str, dict[str, Any]] = {
-    "pytorch": {
-        "initialization": "kaiming_uniform",
-        "batch_norm_momentum": 0.1,
-        "batch_norm_eps": 1e-5,
-        "optimizer_eps": {"rmsprop": 1e-8, "adagrad": 1e-10, "adadelta": 1e-6, "adam": 1e-8, "adamw": 1e-8},
-        "rho": {"rmsprop": 0.99, "adadelta": 0.9},
-        "initial_accumulator": {"adagrad": 0.0},
-    },
+    "pytorch": {"initialization": "kaiming_uniform"},
     "keras": {
         "initialization": "glorot_uniform",
         "batch_norm_momentum": 0.01,
         "batch_norm_eps": 1e-3,
-        "optimizer_eps": {"rmsprop": 1e-7, "adagrad": 1e-7, "adadelta": 1e-7, "adam": 1e-7, "adamw": 1e-7},
-        "rho": {"rmsprop": 0.9, "adadelta": 0.95},
-        "initial_accumulator": {"adagrad": 0.1},
     },
 }
-CONVENTION_KNOBS = tuple(CONVENTIONS["pytorch"])
+CONVENTION_KNOBS = (
+    *CONVENTIONS["keras"],
+    *dict.fromkeys(name for optimizer in OPTIMIZERS.values() for name in optimizer.keras),
+)
 # Knobs of the model itself. Unset means the model's own value; a model that does not know one refuses it.
 MODEL_KNOBS = ("width", "activation", "conv_activation", "dropout", "classifier")
-# Knobs that only some optimizers, schedules or losses read: (knob, the knob that decides, its values).
-CONDITIONAL_KNOBS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("momentum", "optimizer", ("sgd", "rmsprop")),
-    ("nesterov", "optimizer", ("sgd",)),
-    ("optimizer_eps", "optimizer", ("rmsprop", "adagrad", "adadelta", "adam", "adamw")),
-    ("rho", "optimizer", ("rmsprop", "adadelta")),
-    ("initial_accumulator", "optimizer", ("adagrad",)),
-    ("milestones", "schedule", ("multistep",)),
-    ("gamma", "schedule", ("multistep",)),
-    ("warmup_epochs", "schedule", ("none", "multistep", "cosine")),
-    ("label_smoothing", "loss", ("cross_entropy",)),
-)
+# Knobs that only have an effect with some values of another: (knob, that other one, its values).
+CONDITIONAL_KNOBS = (*readers(), ("batch_norm_momentum", "batch_norm", ["batch"]))
+
+if TYPE_CHECKING:
+    OptimizerName: TypeAlias = str
+    ScheduleName: TypeAlias = str
+    LossName: TypeAlias = str
+else:
+    OptimizerName, ScheduleName, LossName = (
+        Literal[tuple(choices)] for choices in (OPTIMIZERS, SCHEDULES, LOSSES)
+    )
+
+
+# In JSON all three are text, so that a column of a table has one type.
+Switch = Annotated[
+    Literal["auto"] | bool,
+    PlainSerializer(lambda value: str(value).lower(), return_type=str, when_used="json"),
+]
 
 
 def knob(default: Any, help: str, unit: str | None = None, **bounds: Any) -> Any:
@@ -88,8 +94,9 @@ class TrainConfig(BaseModel):
     data_seed: int = knob(0, "seed that draws the validation images", ge=0, lt=2**31)
 
     epochs: int = knob(10, "passes over the training images", "epochs", ge=1)
-    batch_size: int = knob(128, "images per step; the last, smaller batch is kept", "images", ge=1)
-    optimizer: Literal["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamw"] = knob("adam", "optimizer")
+    batch_size: int = knob(128, "images per step", "images", ge=1, le=10**6)
+    last_batch: Literal["keep", "drop"] = knob("keep", "the last, smaller batch of an epoch")
+    optimizer: OptimizerName = knob("adam", "optimizer")
     learning_rate: float = knob(0.001, "learning rate, at its highest", gt=0)
     momentum: float = knob(0.0, "momentum (sgd, rmsprop)", ge=0, lt=1)
     nesterov: bool = knob(False, "Nesterov's momentum (sgd)")
@@ -98,19 +105,15 @@ class TrainConfig(BaseModel):
     optimizer_eps: float | None = knob(None, "added to the optimizer's denominator", gt=0)
     rho: float | None = knob(None, "decay of the average of squares (rmsprop, adadelta)", gt=0, lt=1)
     initial_accumulator: float | None = knob(None, "initial sum of squares (adagrad)", ge=0)
-    schedule: Literal["none", "multistep", "cosine", "one_cycle"] = knob("none", "learning rate over time")
+    schedule: ScheduleName = knob("none", "learning rate over time")
     milestones: tuple[Annotated[int, Field(ge=1)], ...] = knob(
         (), "when multistep multiplies the rate by gamma", "epochs"
     )
     gamma: float = knob(0.1, "factor at each milestone (multistep)", gt=0, le=1)
     warmup_epochs: float = knob(0.0, "linear rise of the learning rate at the start", "epochs", ge=0)
-    loss: Literal[
-        "cross_entropy",
-        "mean_squared_error",
-        "binary_cross_entropy",
-        "mean_squared_error_index",
-        "binary_cross_entropy_index",
-    ] = knob("cross_entropy", "loss; *_index compares with the class index instead of one-hot, as published")
+    loss: LossName = knob(
+        "cross_entropy", "loss; *_index compares with the class index instead of one-hot, as published"
+    )
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", "fraction", ge=0, lt=1)
 
     precision: Literal["float32", "bfloat16", "auto"] = knob(
@@ -120,11 +123,13 @@ class TrainConfig(BaseModel):
         "contiguous", "layout of images and weights in memory; auto tries and takes the faster"
     )
     compile: bool = knob(False, "compile the training step; takes seconds to minutes before the first one")
-    cuda_graph: bool = knob(
-        True, "on a GPU, launch each step at once; false for a model that computes with values it reads back"
+    cuda_graph: Switch = knob(
+        "auto", "on a GPU, record a step and launch it at once; auto where it can be done, true or not at all"
     )
     deterministic: bool = knob(True, "on a GPU, only kernels that repeat to the bit; false may be faster")
-    device: Literal["auto", "cpu", "cuda"] = knob("auto", "where to train; auto takes a GPU if there is one")
+    device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = knob(
+        "auto", "where to train; auto takes a GPU if there is one, of NVIDIA or AMD, Apple or Intel"
+    )
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(
         "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"
     )
@@ -165,6 +170,6 @@ def default_of(name: str) -> Any:
 
 
 def convention(library: str, optimizer: str, name: str) -> Any:
-    """Return what PyTorch or Keras sets a knob to; None where the optimizer does not read it."""
-    value = CONVENTIONS[library][name]
-    return value.get(optimizer) if isinstance(value, dict) else value
+    """Return what PyTorch or Keras sets a knob to; None where nothing reads it, or the model decides."""
+    values = {**CONVENTIONS[library], **getattr(OPTIMIZERS[optimizer], library)}
+    return values.get(name)

@@ -58,10 +58,10 @@ class Data:
     train: ImageSet
     validation: ImageSet
     test: ImageSet
-    scaled: Scaling
+    scale: Scaling
 
     def in_layout(self, memory_format: torch.memory_format) -> "Data":
-        return replace(self, scaled=replace(self.scaled, memory_format=memory_format))
+        return replace(self, scale=replace(self.scale, memory_format=memory_format))
 
 
 def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:

@@ -15,6 +15,7 @@ from typing import Any
 from cifarbench.config.benchmark import Config
 from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.errors import UserError, suggest
+from cifarbench.models.sources import parse_source
 
 BUILTIN_MODELS = {
     path.stem: path
@@ -35,6 +36,12 @@ def model_file(config: Config, name: str) -> Path:
 def model_knobs(path: Path) -> dict[str, Any]:
     """Return the knobs that the model in this file takes, with the model's own values."""
     build = _build_function(path)
+    positional = [*build.args.posonlyargs, *build.args.args]
+    if len(positional) - len(build.args.defaults) > 1 or not positional:
+        raise UserError(
+            f"{path}: build() must take the number of classes and nothing else before its keywords: "
+            "def build(classes, *, ...)"
+        )
     knobs = {
         argument.arg: ast.literal_eval(default)
         for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
@@ -61,17 +68,20 @@ def check_model_knobs(config: TrainConfig, path: Path) -> dict[str, Any]:
     return chosen
 
 
+def own_values(path: Path) -> dict[str, Any]:
+    """Return what holds for knobs left unset: the model's values, and PyTorch's BatchNorm in our models."""
+    batch_norm = {"batch_norm_momentum": 0.1, "batch_norm_eps": 1e-5}
+    return {**(batch_norm if path in BUILTIN_MODELS.values() else {}), **model_knobs(path)}
+
+
 @cache
 def model_summary(path: Path) -> str:
     """Return the first line of the model's docstring."""
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).splitlines()[0]
+    return (ast.get_docstring(parse_source(path)) or path.stem).splitlines()[0]
 
 
 def _build_function(path: Path) -> ast.FunctionDef:
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a model: {error}; see examples/own-model") from None
+    tree = parse_source(path)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "build":
             return node

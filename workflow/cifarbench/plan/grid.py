@@ -11,7 +11,7 @@ from cifarbench.config.ids import _with_seed, canonical, configuration_id, forma
 from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain, suggest
-from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, model_knobs
+from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, own_values
 
 
 def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
@@ -24,7 +24,7 @@ def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
         raise UserError(f"flags.model: {config.model!r} is not known" + suggest(config.model, BUILTIN_MODELS))
     path = model_file or BUILTIN_MODELS[config.model]
     check_model_knobs(config, path)
-    return canonical(config, model_knobs(path))
+    return canonical(config, own_values(path))
 
 
 class Frozen(BaseModel):
@@ -90,7 +90,7 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
         check_model_knobs(train, path)
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
-    train = capped(canonical(train, model_knobs(path)), config.max_epochs)
+    train = capped(canonical(train, own_values(path)), config.max_epochs)
     configuration = configuration_id(train)
     return Run(id=_with_seed(configuration, train), configuration=configuration, config=train)
 

@@ -6,16 +6,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from cifarbench.config.benchmark import Config, Dataset, Study
-from cifarbench.config.knobs import CONVENTION_KNOBS, MODEL_KNOBS, TrainConfig
+from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
 from cifarbench.data.catalogue import check_datasets, dataset_of
 from cifarbench.errors import UserError
 from cifarbench.files import read_model, write_text
-from cifarbench.models.catalogue import model_file, model_knobs
+from cifarbench.models.catalogue import model_file, own_values
 from cifarbench.plan.claims import Candidate, Claim, read_claims
 from cifarbench.plan.grid import Frozen, Run, _told, expand_study
 from cifarbench.records.older import upgraded_plan
-
-UNSET_KNOBS = (*MODEL_KNOBS, *CONVENTION_KNOBS)
 
 
 class PlannedStudy(Frozen):
@@ -87,10 +85,9 @@ def _candidates(config: Config, studies: list[PlannedStudy], runs: dict[str, Run
 
 def knobs_in_force(config: Config, train: TrainConfig) -> dict[str, Any]:
     """Return all knobs of a run, those left unset with the model's or the conventions' own value."""
-    own = model_knobs(model_file(config, train.model))
-    unset = {
-        name: train.resolved(name) if name in CONVENTION_KNOBS else own.get(name) for name in UNSET_KNOBS
-    }
+    own = own_values(model_file(config, train.model))
+    filled = {name: train.resolved(name) for name in CONVENTION_KNOBS}
+    unset = own | {name: value for name, value in filled.items() if value is not None}
     return {name: unset.get(name) if value is None else value for name, value in train}
 
 

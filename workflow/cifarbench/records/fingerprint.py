@@ -6,11 +6,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 # Beside the model's own file.
 TRAINING_SOURCES = (
+    "config/choices.py",
     "config/knobs.py",
     "data/loading.py",
     "data/splits.py",
     "models/build.py",
     "models/layers.py",
+    "models/own.py",
     "training/augment.py",
     "training/checkpoint.py",
     "training/cuda_graph.py",
@@ -22,6 +24,7 @@ TRAINING_SOURCES = (
     "training/progress.py",
     "training/random_streams.py",
     "training/schedules.py",
+    "training/stopping.py",
     "training/torch_internals.py",
     "training/train.py",
     "training/trial.py",

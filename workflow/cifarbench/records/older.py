@@ -23,8 +23,9 @@ class Change(NamedTuple):
     values: Mapping[str, Mapping[Any, Any]] = {}
 
 
-# Version 2 came with the fingerprint and the first losses, which earlier records lack.
-CHANGES: dict[int, Change] = {2: Change()}
+# Version 2 came with the fingerprint and the first losses, which earlier records lack. What was the default
+# of cuda_graph, true, is called auto; in JSON and in tables its values are text.
+CHANGES: dict[int, Change] = {2: Change(values={"config.cuda_graph": {True: "auto", False: "false"}})}
 VERSION = max(CHANGES)
 """Of the records, tables and plans that are written today."""
 

@@ -1,18 +1,16 @@
-"""Save a training so that it goes on after an interruption, to the bit, and stop it when asked.
+"""Save a training so that it goes on after an interruption, to the bit.
 
 The checkpoint lies beside the outputs of a run but is none of them, because Snakemake removes the outputs
-of a job that was killed. It is written whole or not at all, and read without running any pickled code.
+of a job that was killed. It is written whole or not at all, begins with a checksum of the rest, and is read
+without running any pickled code.
 """
 
+import hashlib
 import io
 import logging
 import pickle
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -21,19 +19,27 @@ from cifarbench.errors import UserError
 from cifarbench.files import atomic
 from cifarbench.records.folder import CHECKPOINT
 
-# Ctrl-C, the end of a job, and what schedulers send before it.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-
 # What reading a broken or foreign file may raise, here and in torch.load.
 UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
+
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 log = logging.getLogger(__name__)
 
 State = dict[str, Any]
 
 
-class Interrupted(Exception):
-    """The training was asked to stop and has saved itself; the same command goes on with it."""
+def seal(content: bytes) -> bytes:
+    """Put a checksum before what is to be written."""
+    return hashlib.sha256(content).digest() + content
+
+
+def unseal(content: bytes) -> bytes:
+    """Return what was sealed. Raise ValueError where it is not, to the bit."""
+    checksum, rest = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(rest).digest() != checksum:
+        raise ValueError("its checksum is wrong")
+    return rest
 
 
 class Checkpoint:
@@ -55,7 +61,7 @@ class Checkpoint:
         torch.save({"identity": self.identity, **state}, content)
         try:
             with atomic(self.path) as temporary:
-                temporary.write_bytes(content.getbuffer())
+                temporary.write_bytes(seal(content.getvalue()))
         except UserError as error:
             if self.stop_asked:
                 raise
@@ -67,7 +73,8 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            state: State = torch.load(self.path, map_location=device, weights_only=True)
+            content = io.BytesIO(unseal(self.path.read_bytes()))
+            state: State = torch.load(content, map_location=device, weights_only=True)
             differs = [k for k, v in self.identity.items() if state["identity"].get(k) != v]
         except (*UNREADABLE, pickle.UnpicklingError) as error:
             self._set_aside(f"cannot be read ({str(error).splitlines()[0] if str(error) else error!r})")
@@ -83,20 +90,8 @@ class Checkpoint:
         log.warning("checkpoint %s %s; it is now %s, and training starts over", self.path, why, aside.name)
 
     def remove(self) -> None:
-        """Remove the checkpoint, and what a process that was killed while it saved has left."""
-        for path in (self.path, *self.path.parent.glob(f".{CHECKPOINT}.*.part")):
-            path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Note a stop signal instead of dying of it, so that the training can save itself first."""
-
-        def note(_signal: int, _frame: FrameType | None) -> None:
-            self.stop_asked = True
-
-        before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def ask_to_stop(self) -> None:
+        """Note that the training is to save itself and stop."""
+        self.stop_asked = True

@@ -1,12 +1,12 @@
-"""The training loop: a model, its optimizer and its random streams, step by step, saved and restored.
+"""The training loop: a model, its optimizers and its random streams, step by step, saved and restored.
 
 Everything random draws from a stream of its own (weights, order, dropout, each augmentation), seeded by
 the run's seed and the stream's name. So changing one knob does not shuffle the others, and one seed means
 the same order of images for every model.
 """
 
+import copy
 import logging
-import math
 import time
 from collections.abc import Callable
 
@@ -15,24 +15,32 @@ from torch import Tensor, nn
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, ImageSet
+from cifarbench.errors import UserError
 from cifarbench.records.record import Epoch, Final
-from cifarbench.training.augment import Augmentation
-from cifarbench.training.checkpoint import Checkpoint, Interrupted, State
-from cifarbench.training.cuda_graph import RecordedStep, can_be_recorded
-from cifarbench.training.device import synchronise
+from cifarbench.training.augment import Augment
+from cifarbench.training.checkpoint import Checkpoint, State
+from cifarbench.training.cuda_graph import RecordedStep, record_step, to_be_recorded
+from cifarbench.training.device import (
+    first_line,
+    is_out_of_memory,
+    random_state,
+    running_sum,
+    set_random_state,
+    synchronise,
+)
 from cifarbench.training.evaluate import Outputs, accuracy, evaluate, finite, forward_all
 from cifarbench.training.losses import make_loss
-from cifarbench.training.optimizers import make_optimizer
+from cifarbench.training.optimizers import make_optimizers
 from cifarbench.training.progress import Progress
-from cifarbench.training.random_streams import generator, random_state, set_random_state, stream_seed
-from cifarbench.training.schedules import make_schedule
-from cifarbench.training.torch_internals import plain_step
+from cifarbench.training.random_streams import generator, stream_seed
+from cifarbench.training.schedules import Schedule
+from cifarbench.training.stopping import Interrupted
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """A model in training: its optimizer, its random streams, and how far it is."""
+    """A model in training: its optimizers, its random streams, and how far it is."""
 
     def __init__(
         self,
@@ -50,22 +58,25 @@ class Engine:
         )
         self.checkpoint = checkpoint
         self.loss = make_loss(config, model)
-        self.optimizer = make_optimizer(config, model)
-        self.optimizer_step = plain_step(self.optimizer)
-        self.schedule = make_schedule(config, self.optimizer, math.ceil(len(data.train) / config.batch_size))
+        self.optimizers = make_optimizers(config, model)
+        self.images_per_epoch = images_per_epoch(config, len(data.train))
+        self.schedule = Schedule(config, -(-self.images_per_epoch // config.batch_size))
         self.learning_rate = config.learning_rate  # of the step before
-        augmenting = {name: generator(config.seed, name, device) for name in ("flip", "crop", "cutout")}
-        self.augment = Augmentation(config, self.data.scaled, augmenting)
-        self.generators = {**augmenting, "order": generator(config.seed, "order", torch.device("cpu"))}
-        self.dropout_state: State = {}
-        self.progress = Progress(
-            torch.zeros((), device=device, dtype=torch.float64),
-            torch.zeros((), device=device, dtype=torch.int64),
-        )
+        self.augment = Augment(config, self.data.scale, device)
+        self.order_stream = generator(config.seed, "order", torch.device("cpu"))
+        self.progress = Progress(running_sum(device), torch.zeros((), device=device, dtype=torch.int64))
         self.recorded: RecordedStep | None = None
+        torch.manual_seed(stream_seed(config.seed, "dropout"))
         state = checkpoint.load(device) if checkpoint else None
         if state:
-            self.restore(state)
+            self.load(state)
+            self.progress.resumptions += 1
+            epochs, position = len(self.progress.epochs), self.progress.position
+            log.info("going on after epoch %d and %d images", epochs, position)
+
+    @property
+    def streams(self) -> dict[str, torch.Generator]:
+        return {**self.augment.streams, "order": self.order_stream}
 
     def autocast(self) -> torch.autocast:
         low = self.config.precision == "bfloat16"
@@ -73,57 +84,60 @@ class Engine:
 
     def warm_up(self) -> None:
         """Take a step without effect, which keeps first-time work out of the times; on a GPU record it."""
-        before = {tensor: tensor.detach().clone() for tensor in self.tensors()}
-        streams = {name: generator.get_state() for name, generator in self.generators.items()}
+        before = copy.deepcopy(self.state())
         positions = torch.arange(min(self.config.batch_size, len(self.data.train)), device=self.device)
         self.model.train()
-        if can_be_recorded(self.config, self.device) and self.is_whole(positions):
-            self.recorded = RecordedStep(self.compute, positions, self.optimizer, self.augment.generators)
-        else:
-            self.compute(positions)
-        with torch.no_grad():
-            for tensor in self.tensors():
-                # What the optimizer has made by now began as zeros.
-                tensor.copy_(before[tensor]) if tensor in before else tensor.zero_()
-        for name, stream in streams.items():
-            self.generators[name].set_state(stream)
+        self.optimizers.set_rate(self.schedule(self.progress.steps))
+        recorded = None
+        if self.is_whole(positions) and to_be_recorded(self.config, self.device):
+            recorded = record_step(
+                self.config, self.compute, positions, self.optimizers, self.augment.streams
+            )
+        if recorded is None:
+            self.load(before)
+            self.launch_first(positions, before)
+        self.load(before)
+        self.recorded = recorded
         synchronise(self.device)
-        torch.manual_seed(stream_seed(self.config.seed, "dropout"))
-        if self.dropout_state:
-            set_random_state(self.dropout_state)
 
-    def tensors(self) -> list[Tensor]:
-        """Return every tensor that a step changes, as far as it exists yet."""
-        of_optimizer = (value for values in self.optimizer.state.values() for value in values.values())
-        return [
-            *self.model.parameters(),
-            *self.model.buffers(),
-            *(value for value in of_optimizer if isinstance(value, Tensor)),
-            self.progress.total_loss,
-            self.progress.correct,
-        ]
+    def launch_first(self, positions: Tensor, before: State) -> None:
+        """Take a step; where the optimizer's fast way fails on this hardware, take it again without."""
+        try:
+            self.compute(positions)
+        except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise UserError(
+                    "compile: True is not allowed: this model cannot be compiled here "
+                    f"({first_line(error)}); set compile to false"
+                ) from error
+            if is_out_of_memory(error) or self.optimizers.way == "default":
+                raise
+            self.load(before)
+            self.optimizers.without_tricks()
+            self.compute(positions)
+            log.warning("the optimizer's fast way fails here (%s); going on without it", first_line(error))
 
     def state(self) -> State:
-        """Return everything that the rest of the training depends on."""
+        """Return everything that the rest of the training depends on, all that a step changes among it."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict() if self.schedule else None,
-            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+            "buffers": dict(self.model.named_buffers()),  # of which a state_dict may leave some out
+            "optimizers": self.optimizers.state(),
+            "streams": {name: stream.get_state() for name, stream in self.streams.items()},
             "dropout": random_state(self.device),
-            "progress": self.progress.to_state(),
+            "progress": self.progress.state(),
         }
 
-    def restore(self, state: State) -> None:
+    def load(self, state: State) -> None:
+        """Become what `state` says; everything but the optimizers' state keeps its place in memory."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule:
-            self.schedule.load_state_dict(state["schedule"])
-        for name, generator_state in state["generators"].items():
-            self.generators[name].set_state(generator_state.cpu())
-        self.dropout_state = state["dropout"]
-        self.progress = Progress.from_state(state["progress"])
-        log.info("going on after epoch %d and %d images", len(self.progress.epochs), self.progress.position)
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(state["buffers"][name])
+        self.optimizers.load(state["optimizers"])
+        for name, stream in self.streams.items():
+            stream.set_state(state["streams"][name].cpu())
+        set_random_state(state["dropout"])
+        self.progress.load(state["progress"])
 
     def fit(self) -> None:
         """Train all epochs, or until the running loss is no longer finite."""
@@ -140,18 +154,19 @@ class Engine:
 
     def train_rest_of_epoch(self) -> None:
         """Pass over the training images once, or over those that a stopped pass has left."""
-        progress, part, size = self.progress, self.data.train, self.config.batch_size
+        progress, count = self.progress, len(self.data.train)
         if progress.order is None:
-            progress.order = torch.randperm(len(part), generator=self.generators["order"]).to(self.device)
+            order = torch.randperm(count, generator=self.order_stream)[: self.images_per_epoch]
+            progress.order = order.to(self.device)
             progress.total_loss.zero_()
             progress.correct.zero_()
         self.model.train()
         start = time.perf_counter() - progress.epoch_seconds
-        for positions in progress.order[progress.position :].split(size):
+        for positions in progress.order[progress.position :].split(self.config.batch_size):
             self.step(positions)
             progress.note_first()
             progress.position += len(positions)
-            if self.checkpoint and self.checkpoint.due and progress.position < len(part):
+            if self.checkpoint and self.checkpoint.due and progress.position < self.images_per_epoch:
                 synchronise(self.device)
                 progress.epoch_seconds = time.perf_counter() - start
                 self.save_if_due()
@@ -159,28 +174,29 @@ class Engine:
         progress.epoch_seconds = time.perf_counter() - start
 
     def step(self, positions: Tensor) -> None:
-        """Take one step of the optimizer, and of the schedule, on the training images at positions (N,)."""
-        if self.recorded and self.is_whole(positions):
+        """Take one step, at the schedule's rate, on the training images at positions (N,)."""
+        self.learning_rate = self.schedule(self.progress.steps)
+        self.optimizers.set_rate(self.learning_rate)
+        if self.recorded and self.is_whole(positions) and self.recorded.ready():
             self.recorded(positions)
         else:
             self.compute(positions)
-        self.learning_rate = self.optimizer.param_groups[0]["lr"]
-        if self.schedule:
-            self.schedule.step()
+        self.progress.steps += 1
 
     def compute(self, positions: Tensor) -> None:
         """Do all of a step that the device does. Nothing here may wait for a value or depend on one."""
-        images, labels = self.data.train.batch(positions)
+        images, classes = self.data.train.batch(positions)
         # The compiled one is made for this size alone.
         forward = self.forward if self.is_whole(positions) else self.model
         with self.autocast():
-            logits = forward(self.augment(images))
-        loss = self.loss(logits, labels)
-        self.optimizer.zero_grad()
+            images, targets = self.augment(images, classes)
+            logits = forward(images)
+        loss = self.loss(logits, targets)
+        self.optimizers.zero_grad()
         loss.backward()
-        self.optimizer_step()
-        self.progress.total_loss += loss.detach() * len(labels)
-        self.progress.correct += (logits.detach().argmax(1) == labels).sum()
+        self.optimizers.step()
+        self.progress.total_loss += loss.detach() * len(classes)
+        self.progress.correct += (logits.detach().argmax(1) == classes).sum()
 
     def is_whole(self, positions: Tensor) -> bool:
         """Tell whether this is a batch of the full size; the last of an epoch may be smaller."""
@@ -188,7 +204,7 @@ class Engine:
 
     def end_epoch(self) -> Epoch:
         """Evaluate after a pass and return its figures; the next pass starts anew."""
-        progress, images = self.progress, len(self.data.train)
+        progress, images = self.progress, self.images_per_epoch
         start = time.perf_counter()
         validation = self.outputs(self.data.validation) if len(self.data.validation) else None
         test = self.outputs(self.data.test)
@@ -244,6 +260,11 @@ class Engine:
             validation=evaluate(validation, classes) if validation else None,
             test=evaluate(test, classes),
         )
+
+
+def images_per_epoch(config: TrainConfig, images: int) -> int:
+    """Return how many of the training images an epoch passes over."""
+    return images - images % config.batch_size if config.last_batch == "drop" else images
 
 
 def log_epoch(epoch: Epoch) -> None:

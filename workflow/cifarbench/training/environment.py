@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from cifarbench import __version__
-from cifarbench.files import sha256_of
-from cifarbench.machine import processor
+from cifarbench.models.sources import model_sha256
 from cifarbench.records.fingerprint import PACKAGE, training_source_hash
 from cifarbench.records.record import Code, Environment
+from cifarbench.training.device import device_name
 
 
 def describe_environment(device: torch.device) -> Environment:
@@ -35,7 +35,7 @@ def describe_code(model_file: Path) -> Code:
         commit=commit,
         dirty=dirty,
         source_sha256=training_source_hash(),
-        model_sha256=sha256_of(model_file),
+        model_sha256=model_sha256(model_file),
     )
 
 
@@ -51,10 +51,6 @@ def _git_state() -> tuple[str | None, bool | None]:
     except (OSError, subprocess.CalledProcessError):
         return None, None
     return commit.stdout.strip(), bool(changes.stdout.strip())
-
-
-def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def _nvidia_driver() -> str | None:

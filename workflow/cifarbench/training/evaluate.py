@@ -33,7 +33,7 @@ def forward_all(
     with autocast():
         for start in range(0, len(part), BATCH):
             images, labels = part.batch(slice(start, start + BATCH))
-            all_logits.append(at_least_float32(model(data.scaled(images))))
+            all_logits.append(at_least_float32(model(data.scale(images))))
             all_labels.append(labels)
     logits, labels = torch.cat(all_logits), torch.cat(all_labels)
     return Outputs(logits, labels, loss(logits, labels))

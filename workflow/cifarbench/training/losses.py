@@ -1,4 +1,7 @@
-"""Losses, optimizers and learning rate schedules, as PyTorch has them or as Keras computes them."""
+"""Losses, as PyTorch has them or as Keras computes them; one for each of `config.choices`.
+
+Targets are classes (N,), or shares of the classes (N, classes) where images are mixed.
+"""
 
 from collections.abc import Callable
 
@@ -11,7 +14,6 @@ from cifarbench.models.build import last_layer
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-
 KERAS_EPSILON = 1e-7  # Keras clips probabilities to [1e-7, 1 - 1e-7] in its binary cross-entropy
 
 
@@ -20,48 +22,66 @@ def at_least_float32(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def one_hot(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.one_hot(labels, logits.shape[1]).to(logits.dtype)
+def cross_entropy(logits: Tensor, targets: Tensor, config: TrainConfig) -> Tensor:
+    return F.cross_entropy(logits, targets, label_smoothing=config.label_smoothing)
 
 
-def class_index(logits: Tensor, labels: Tensor) -> Tensor:
+def mean_squared_error(logits: Tensor, targets: Tensor, _config: TrainConfig) -> Tensor:
+    return squared_error(logits.softmax(1), shares(logits, targets))
+
+
+def binary_cross_entropy(logits: Tensor, targets: Tensor, _config: TrainConfig) -> Tensor:
+    return keras_binary_cross_entropy(logits.softmax(1), shares(logits, targets))
+
+
+def mean_squared_error_index(logits: Tensor, targets: Tensor, _config: TrainConfig) -> Tensor:
+    return squared_error(logits.softmax(1), class_index(logits, targets))
+
+
+def binary_cross_entropy_index(logits: Tensor, targets: Tensor, _config: TrainConfig) -> Tensor:
+    return keras_binary_cross_entropy(logits.softmax(1), class_index(logits, targets))
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
+    "cross_entropy": cross_entropy,
+    "mean_squared_error": mean_squared_error,
+    "binary_cross_entropy": binary_cross_entropy,
+    "mean_squared_error_index": mean_squared_error_index,
+    "binary_cross_entropy_index": binary_cross_entropy_index,
+}
+
+
+def shares(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return targets as shares of the classes: one-hot where each is one class."""
+    return targets if targets.is_floating_point() else F.one_hot(targets, logits.shape[1]).to(logits.dtype)
+
+
+def class_index(logits: Tensor, targets: Tensor) -> Tensor:
     """The class index itself, (N, 1), set against every output: a mistake that a published study made."""
-    return labels[:, None].to(logits.dtype)
+    return targets[:, None].to(logits.dtype)
 
 
-def mean_squared_error(probabilities: Tensor, targets: Tensor) -> Tensor:
+def squared_error(probabilities: Tensor, targets: Tensor) -> Tensor:
     return ((probabilities - targets) ** 2).mean()
 
 
-def binary_cross_entropy(probabilities: Tensor, targets: Tensor) -> Tensor:
+def keras_binary_cross_entropy(probabilities: Tensor, targets: Tensor) -> Tensor:
     """Keras' formula, which unlike PyTorch's takes targets outside [0, 1]."""
     p = probabilities.clamp(KERAS_EPSILON, 1 - KERAS_EPSILON)
     return -(targets * p.log() + (1 - targets) * (1 - p).log()).mean()
 
 
 def make_loss(config: TrainConfig, model: nn.Module) -> Loss:
-    """Return a function from logits (N, classes) and labels (N,) to the mean loss.
+    """Return a function from logits (N, classes) and targets to the mean loss.
 
-    As in Keras, the L2 penalty of the last layer is part of it, in training and in testing.
+    It computes in float32 or, where the logits have it, in more. As in Keras, the L2 penalty of the last
+    layer is part of it, in training and in testing.
     """
-    loss = data_loss(config)
-    if config.last_layer_l2 == 0:
-        return loss
-    weight = last_layer(model).weight
-    return lambda logits, labels: loss(logits, labels) + config.last_layer_l2 * weight.square().sum()
+    formula = LOSSES[config.loss]
+    penalised = last_layer(model).weight if config.last_layer_l2 else None
 
-
-def data_loss(config: TrainConfig) -> Loss:
-    """Return the loss that `config.loss` names, without penalty."""
-    if config.loss == "cross_entropy":
-        return lambda logits, labels: F.cross_entropy(
-            at_least_float32(logits), labels, label_smoothing=config.label_smoothing
-        )
-    targets = class_index if config.loss.endswith("_index") else one_hot
-    formula = mean_squared_error if config.loss.startswith("mean_squared_error") else binary_cross_entropy
-
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        logits = at_least_float32(logits)
-        return formula(logits.softmax(1), targets(logits, labels))
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        data_loss = formula(at_least_float32(logits), targets, config)
+        return data_loss if penalised is None else data_loss + config.last_layer_l2 * penalised.square().sum()
 
     return loss

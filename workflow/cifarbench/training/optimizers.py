@@ -1,37 +1,121 @@
-"""Optimizers, as PyTorch has them or as Keras computes them."""
+"""Optimizers, as PyTorch has them or as Keras computes them; one for each of `config.choices`."""
 
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn, optim
+import torch
+from torch import Tensor, nn, optim
 
 from cifarbench.config.knobs import TrainConfig
-
-FUSED = {
-    "cpu": ("sgd", "adagrad", "adam", "adamw"),
-    "cuda": ("sgd", "adam", "adamw"),
-}  # PyTorch has no others
-CAPTURABLE = ("rmsprop", "adadelta", "adam", "adamw")  # must be told to keep their counts on the GPU
+from cifarbench.training.checkpoint import State
+from cifarbench.training.torch_internals import plain_step
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module) -> optim.Optimizer:
-    """Return the optimizer; knobs left unset follow the config's conventions."""
-    eps, rho = config.resolved("optimizer_eps"), config.resolved("rho")
-    start = config.resolved("initial_accumulator")
-    kinds: dict[str, tuple[type[optim.Optimizer], dict[str, Any]]] = {
-        "sgd": (optim.SGD, {"momentum": config.momentum, "nesterov": config.nesterov}),
-        "rmsprop": (optim.RMSprop, {"alpha": rho, "eps": eps, "momentum": config.momentum}),
-        "adagrad": (optim.Adagrad, {"initial_accumulator_value": start, "eps": eps}),
-        "adadelta": (optim.Adadelta, {"rho": rho, "eps": eps}),
-        "adam": (optim.Adam, {"eps": eps}),
-        "adamw": (optim.AdamW, {"eps": eps}),
-    }
-    kind, own = kinds[config.optimizer]
+@dataclass(frozen=True)
+class Kind:
+    """A class of PyTorch's, the knob that each of its arguments takes, and what it can do.
+
+    `fused` names the devices where one kernel does all that a step does to a tensor. A `capturable` one must
+    be told to keep its counts on the GPU; one that is not `recordable` computes with numbers that a CUDA
+    graph would freeze.
+    """
+
+    optimizer: type[optim.Optimizer]
+    arguments: Mapping[str, str]
+    fused: tuple[str, ...] = ()
+    capturable: bool = False
+    recordable: bool = True
+
+
+OPTIMIZERS = {
+    "sgd": Kind(optim.SGD, {"momentum": "momentum", "nesterov": "nesterov"}, fused=("cpu", "cuda")),
+    "rmsprop": Kind(
+        optim.RMSprop, {"alpha": "rho", "eps": "optimizer_eps", "momentum": "momentum"}, capturable=True
+    ),
+    "adagrad": Kind(
+        optim.Adagrad,
+        {"initial_accumulator_value": "initial_accumulator", "eps": "optimizer_eps"},
+        fused=("cpu",),
+        recordable=False,
+    ),
+    "adadelta": Kind(optim.Adadelta, {"rho": "rho", "eps": "optimizer_eps"}, capturable=True),
+    "adam": Kind(optim.Adam, {"eps": "optimizer_eps"}, fused=("cpu", "cuda"), capturable=True),
+    "adamw": Kind(optim.AdamW, {"eps": "optimizer_eps"}, fused=("cpu", "cuda"), capturable=True),
+}
+
+
+class Optimizers:
+    """The optimizers of a model, as one. The rate of a parameter group is the schedule's times its `scale`.
+
+    `way` tells how a step is computed: `fused`, `foreach` (all tensors at once), or by PyTorch's `default`.
+    """
+
+    def __init__(self, *parts: optim.Optimizer) -> None:
+        self.parts = parts
+        self.steps = [plain_step(part) for part in parts]
+        self.way = next((way for way in ("fused", "foreach") if self.groups[0].get(way)), "default")
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def set_rate(self, rate: float) -> None:
+        for group in self.groups:
+            group["lr"] = rate * group["scale"]
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad()
+
+    def step(self) -> None:
+        for step in self.steps:
+            step()
+
+    def state(self) -> State:
+        return {str(number): part.state_dict() for number, part in enumerate(self.parts)}
+
+    def load(self, state: State) -> None:
+        for number, part in enumerate(self.parts):
+            part.load_state_dict(copy.deepcopy(state[str(number)]))  # which would share its tensors
+        if self.way == "default":
+            self.without_tricks()
+
+    def without_tricks(self) -> None:
+        """Leave it to PyTorch how a step is computed, as on hardware where the fast ways fail."""
+        self.way = "default"
+        for group in self.groups:
+            group.update({name: None for name in ("fused", "foreach") if name in group})
+            group.update({name: False for name in ("capturable",) if name in group})
+
+
+def make_optimizers(config: TrainConfig, model: nn.Module) -> Optimizers:
+    """Return the optimizers of a model; knobs left unset follow the config's conventions."""
+    groups = [{"params": list(model.parameters()), "scale": 1.0}]
+    return Optimizers(make_optimizer(config, OPTIMIZERS[config.optimizer], groups))
+
+
+def make_optimizer(config: TrainConfig, kind: Kind, groups: list[dict[str, Any]]) -> optim.Optimizer:
+    device = next(tensor.device.type for group in groups for tensor in group["params"])
+    own = {argument: config.resolved(knob) for argument, knob in kind.arguments.items()}
+    tricks: dict[str, Any] = {}
+    if device in kind.fused:
+        tricks["fused"] = True
+    elif device == "cuda" and kind.capturable:
+        tricks["foreach"] = True  # a kernel for all tensors at once, and none that waits for the rate
+    if device == "cuda" and kind.capturable:
+        tricks["capturable"] = True
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-    device = next(model.parameters()).device.type
-    if config.optimizer in FUSED.get(device, ()):
-        common["fused"] = True  # one kernel for all that a step does to a tensor
-    elif device == "cuda" and config.optimizer in CAPTURABLE:
-        common["foreach"] = True  # a kernel for all tensors at once, and none that waits for the rate
-    if device == "cuda" and config.optimizer in CAPTURABLE:
-        common["capturable"] = True
-    return kind(model.parameters(), **common, **own)
+    return kind.optimizer(groups, **common, **tricks, **own)
+
+
+def state_tensors(optimizers: Optimizers) -> list[dict[Any, dict[str, Tensor]]]:
+    """Return the tensors that each optimizer keeps for each parameter, by name."""
+    return [
+        {
+            parameter: {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+            for parameter, values in part.state.items()
+        }
+        for part in optimizers.parts
+    ]

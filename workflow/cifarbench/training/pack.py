@@ -15,7 +15,9 @@ from typing import NamedTuple
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import MANIFEST
+from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
+from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.heartbeat import heartbeat
 from cifarbench.records.record import read_record
@@ -37,7 +39,7 @@ def train_pack(
 
     Raise Interrupted, with everything saved, when a signal asks to stop.
     """
-    from cifarbench.training.checkpoint import Interrupted
+    from cifarbench.training.stopping import Interrupted
     from cifarbench.training.train import train
 
     for config, model_file in jobs:
@@ -83,8 +85,12 @@ def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file:
     path = folder / RECORD
     if not path.exists():
         return False
-    record = read_record(path)
-    same_model = model_file is None or record.code.model_sha256 == sha256_of(model_file)
+    try:
+        record = read_record(path)
+    except UserError as error:  # of one run; the others are none the worse for it
+        log.warning("%s; trained again", error)
+        return False
+    same_model = model_file is None or record.code.model_sha256 == model_sha256(model_file)
     same_data = record.data.manifest_sha256 == sha256_of(data_folder / MANIFEST)
     return record.run == run_id(config) and same_model and same_data
 

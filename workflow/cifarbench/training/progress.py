@@ -24,6 +24,7 @@ class Progress:
     first_losses: list[float | None] = field(default_factory=list)  # of them, once the first epoch is over
     order: Tensor | None = None  # of the epoch under way
     position: int = 0  # images of it that are done
+    steps: int = 0  # of the whole training
     epoch_seconds: float = 0.0
     kept_weights: dict[str, Tensor] = field(default_factory=dict)
     kept_epoch: int = 0
@@ -48,14 +49,13 @@ class Progress:
             self.first_losses = [loss if math.isfinite(loss) else None for loss in losses]
             self.first_totals = []
 
-    def to_state(self) -> State:
+    def state(self) -> State:
         return {**vars(self), "epochs": [epoch.model_dump() for epoch in self.epochs]}
 
-    @classmethod
-    def from_state(cls, state: State) -> "Progress":
-        progress = cls(**{**state, "epochs": [Epoch(**epoch) for epoch in state["epochs"]]})
-        progress.resumptions += 1
-        return progress
+    def load(self, state: State) -> None:
+        """Become as `state` says; the sums keep their place in memory, which a recorded step writes to."""
+        sums = {name: getattr(self, name).copy_(state[name]) for name in ("total_loss", "correct")}
+        vars(self).update(state, **sums, epochs=[Epoch(**epoch) for epoch in state["epochs"]])
 
     def seconds(self) -> Seconds:
         train = math.fsum(epoch.train_seconds for epoch in self.epochs)

@@ -11,6 +11,7 @@ from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.data.manifest import MANIFEST, Manifest
 from cifarbench.files import atomic, sha256_of
+from cifarbench.models.build import batch_norm_in_force
 from cifarbench.records.record import Code, DataFacts, Final, ModelFacts, Record
 from cifarbench.training.device import peak_memory_bytes
 from cifarbench.training.engine import Engine
@@ -30,20 +31,30 @@ def make_record(
         configuration=configuration_id(config),
         status="completed" if progress.epochs[-1].running_train_loss is not None else "diverged",
         config=config,
-        in_force={name: engine.config.resolved(name) for name in (*CONVENTION_KNOBS, *TRIED)},
+        in_force=in_force(engine),
         data=data_facts(data, data_folder),
         model=model,
         epochs=progress.epochs,
         first_losses=progress.first_losses,
         final=final,
         seconds=seconds,
-        images_per_second=len(progress.epochs) * len(data.train) / seconds.train,
+        images_per_second=len(progress.epochs) * engine.images_per_epoch / seconds.train,
         resumptions=progress.resumptions,
         peak_memory_bytes=peak_memory_bytes(engine.device),
         environment=describe_environment(engine.device),
         code=code,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def in_force(engine: Engine) -> dict[str, str | float | None]:
+    """Return the knobs that conventions, a trial or the hardware decided, as they were."""
+    return {
+        **{name: engine.config.resolved(name) for name in (*CONVENTION_KNOBS, *TRIED)},
+        **batch_norm_in_force(engine.model),
+        "cuda_graph": str(engine.recorded is not None).lower(),
+        "optimizer_kernels": engine.optimizers.way,
+    }
 
 
 def save_weights(weights: dict[str, Tensor], path: Path) -> None:

@@ -1,34 +1,89 @@
-"""The learning rate over time."""
+"""The learning rate over time: a closed formula of the step, one for each schedule of `config.choices`."""
 
-from torch import optim
-from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    LinearLR,
-    LRScheduler,
-    MultiStepLR,
-    OneCycleLR,
-    SequentialLR,
-)
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.errors import UserError
 
 
-def make_schedule(
-    config: TrainConfig, optimizer: optim.Optimizer, steps_per_epoch: int
-) -> LRScheduler | None:
-    """Return the learning rate schedule, to be stepped after each step of the optimizer."""
-    warmup = round(config.warmup_epochs * steps_per_epoch)
-    steps = config.epochs * steps_per_epoch - warmup
-    main: LRScheduler | None = None
-    match config.schedule:
-        case "multistep":
-            milestones = [epoch * steps_per_epoch - warmup for epoch in config.milestones]
-            main = MultiStepLR(optimizer, milestones, config.gamma)
-        case "cosine":
-            main = CosineAnnealingLR(optimizer, steps)
-        case "one_cycle":
-            main = OneCycleLR(optimizer, config.learning_rate, steps, cycle_momentum=False)
-    if warmup == 0:
-        return main
-    rise = LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
-    return SequentialLR(optimizer, [rise, main], [warmup]) if main else rise
+class Moment(NamedTuple):
+    """A step of the training, counted from 0 after the warm-up, of `steps`; `epoch` counts from the start."""
+
+    step: int
+    steps: int
+    epoch: float
+
+
+def constant(_config: TrainConfig, _moment: Moment) -> float:
+    return 1.0
+
+
+def multistep(config: TrainConfig, moment: Moment) -> float:
+    return config.gamma ** sum(milestone <= moment.epoch for milestone in config.milestones)
+
+
+def cosine(_config: TrainConfig, moment: Moment) -> float:
+    """Half a wave from 1 to 0 (Loshchilov and Hutter, 2017)."""
+    return (1 + math.cos(math.pi * moment.step / moment.steps)) / 2
+
+
+def one_cycle(_config: TrainConfig, moment: Moment) -> float:
+    """Half a wave from 1/25 to 1 in the first 30 % of the steps, then one down to 1/250,000.
+
+    Smith and Topin, 2017, with the values and the form of PyTorch's OneCycleLR.
+    """
+    start, end = 1 / 25, 1 / 25 / 10_000
+    top, last = 0.3 * moment.steps - 1, moment.steps - 1
+    if moment.step <= top:
+        return _wave(start, 1, moment.step / top)
+    return _wave(1, end, (moment.step - top) / (last - top))
+
+
+def _wave(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+SCHEDULES: dict[str, Callable[[TrainConfig, Moment], float]] = {
+    "none": constant,
+    "multistep": multistep,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+}
+
+
+class Schedule:
+    """The learning rate of each step. A linear warm-up reaches the full rate in the step after its last."""
+
+    def __init__(self, config: TrainConfig, steps_per_epoch: int) -> None:
+        self.config, self.steps_per_epoch = config, steps_per_epoch
+        self.warmup = round(config.warmup_epochs * steps_per_epoch)
+        self.steps = config.epochs * steps_per_epoch - self.warmup
+        self.factor = SCHEDULES[config.schedule]
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of a step, counted from 0 at the start of the training."""
+        if step < self.warmup:
+            return self.config.learning_rate * (step + 1) / (self.warmup + 1)
+        moment = Moment(step - self.warmup, self.steps, step / self.steps_per_epoch)
+        return self.config.learning_rate * self.factor(self.config, moment)
+
+    def check(self) -> None:
+        """Raise UserError for a schedule that so few steps leave without effect."""
+        config, per_epoch = self.config, f"an epoch has {self.steps_per_epoch} of them"
+        if config.warmup_epochs and not self.warmup:
+            raise UserError(
+                f"warmup_epochs: {config.warmup_epochs} is less than half a step, and {per_epoch}; "
+                "raise it, or remove it"
+            )
+        if self.steps < 1:
+            raise UserError(
+                f"warmup_epochs: {config.warmup_epochs} leaves no step after the warm-up, and {per_epoch}; "
+                "lower it"
+            )
+        if config.schedule == "one_cycle" and self.steps < 4:
+            raise UserError(
+                f"schedule: 'one_cycle' needs 4 steps to rise and fall, and there are {self.steps}; "
+                "train for longer, or lower batch_size"
+            )

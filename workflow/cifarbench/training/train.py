@@ -24,6 +24,7 @@ from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.random_streams import stream_seed
 from cifarbench.training.saving import make_record, save_predictions, save_weights
+from cifarbench.training.stopping import on_stop
 from cifarbench.training.trial import without_auto
 
 T = TypeVar("T")
@@ -49,10 +50,8 @@ def train(
     data = load(data_folder, config, device)
     torch.manual_seed(stream_seed(config.seed, "weights"))
     model = build_model(config, len(data.manifest.classes), model_file)
-    facts = ModelFacts(
-        **dict(zip(("parameters", "trainable_parameters"), count_parameters(model), strict=True)),
-        flops=count_flops(model),
-    )
+    total, trainable = count_parameters(model)
+    facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
     model = model.to(device)
     code = describe_code(model_file or BUILTIN_MODELS[config.model])
     with naming_the_batch_size(config, device):
@@ -64,14 +63,22 @@ def train(
         engine.progress.setup_seconds += setup
         engine.progress.trial_seconds += trial_seconds
         engine.progress.warmup_seconds += timed(engine.warm_up)[1]
-        with checkpoint.listening():
+        with on_stop(checkpoint.ask_to_stop):  # at the end a signal changes nothing: all is written first
             engine.fit()
-        outputs, final = engine.final()
+            return write_results(config, engine, facts, code, data_folder, output)
+
+
+def write_results(
+    config: TrainConfig, engine: Engine, facts: ModelFacts, code: Code, data_folder: Path, output: Path
+) -> Record:
+    """Test the kept weights and write what the training has come to; the record last."""
+    outputs, final = engine.final()
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
     record = make_record(config, engine, facts, code, final, data_folder)
     write_record(record, output)
-    checkpoint.remove()
+    if engine.checkpoint:
+        engine.checkpoint.remove()
     return record
 
 

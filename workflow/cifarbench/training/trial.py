@@ -21,9 +21,8 @@ from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.files import read_model, write_text
 from cifarbench.records.fingerprint import training_source_hash
-from cifarbench.training.device import synchronise
+from cifarbench.training.device import device_name, synchronise
 from cifarbench.training.engine import Engine
-from cifarbench.training.environment import device_name
 
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.

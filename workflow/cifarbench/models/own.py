@@ -1,0 +1,73 @@
+"""Import a model's file, with what lies beside it, so that nothing of it is in the way of another model."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from cifarbench.errors import UserError
+from cifarbench.models.sources import model_sources
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a model of the user's own, under a name that no other module has."""
+    name = f"model_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # a .py path always has both
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where a dataclass looks for its types
+    with naming_the_place(path, "cannot be imported"):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def folder_on_path(path: Path) -> Iterator[None]:
+    """Let what lies beside a model's file be imported, for now.
+
+    Raise UserError for what is imported unseen by `model_sources`: an edit of it would train nothing again.
+    """
+    folder, before = path.resolve().parent, set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+        expected = {file.resolve() for file in model_sources(path)}
+        for file in _loaded(folder, before).values():
+            if file not in expected:
+                raise UserError(f"{path}: imports {file.name} unseen; write `import {file.stem}` at the top")
+    finally:
+        sys.path.remove(str(folder))
+        for name in _loaded(folder, before):  # another model may have a file of the same name
+            del sys.modules[name]
+
+
+def _loaded(folder: Path, before: set[str]) -> dict[str, Path]:
+    """Return the modules that were not there `before` and were found in `folder`, with their files."""
+    new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before}
+    files = {name: Path(file).resolve() for name, file in new.items() if file}
+    # By their first name, since an environment with all its packages may lie below the folder.
+    tops = {name: folder / name.partition(".")[0] for name in files}
+    return {
+        name: file
+        for name, file in files.items()
+        if file == tops[name].with_suffix(".py") or file.is_relative_to(tops[name])
+    }
+
+
+@contextmanager
+def naming_the_place(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever the code of a model raises into one line with the place in its files."""
+    try:
+        yield
+    except Exception as error:
+        folder = str(path.resolve().parent)
+        places = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(folder)]
+        where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
+        said = " ".join(str(error).split())
+        raise UserError(f"{path}: {what}: {type(error).__name__}: {said}{where}") from error

@@ -1,0 +1,65 @@
+"""The files that a model is made of: its own and, of those in its folder, the ones that it imports.
+
+Read from the sources, so that torch is not needed and nothing runs.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from cifarbench.errors import UserError
+from cifarbench.files import sha256_of
+
+
+def parse_source(path: Path) -> ast.Module:
+    """Parse a model's file. Raise UserError where it is missing or no Python."""
+    try:
+        return ast.parse(path.read_text(encoding="utf-8-sig"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a model: {error}; see examples/own-model") from None
+
+
+def model_sources(path: Path) -> list[Path]:
+    """Return the model's file, and in order those below its folder that it or they import."""
+    found: list[Path] = []
+    to_read = [path]
+    while to_read:
+        file = to_read.pop()
+        if file not in found:
+            found.append(file)
+            to_read += _imported(file, path.parent)
+    return [path, *sorted(found[1:])]
+
+
+def model_sha256(path: Path) -> str:
+    """Hash what the model is made of; of a model in one file, that file."""
+    sources = model_sources(path)
+    if len(sources) == 1:
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    for file in sources:
+        name = file.relative_to(path.parent).as_posix()
+        digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _imported(file: Path, folder: Path) -> Iterator[Path]:
+    """Yield the files below `folder` that a file imports, and the packages that they are in."""
+    for node in ast.walk(parse_source(file)):
+        names: list[str] = []
+        start = folder
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = f"{node.module}." if node.module else ""
+            names = [module + alias.name for alias in node.names]
+            start = file.parents[node.level - 1] if node.level else folder
+        for name in names:
+            yield from _files_of(start, name.split("."))
+
+
+def _files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
+    for count in range(1, len(parts) + 1):
+        place = folder.joinpath(*parts[:count])
+        yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
