@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save, save_file
 
-from cifarbench.analysis.table import collect, of_predictions, read_table
+from cifarbench.analysis.table import collect, of_predictions, read_results, read_table
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
@@ -161,3 +161,35 @@ def test_the_bins_of_confidence_give_the_calibration_error_of_the_record(
     assert error == pytest.approx(row["final.test.calibration_error"], abs=1e-6)
     bits = np.frombuffer(row["correct"], np.uint8)
     assert np.unpackbits(bits).sum() == pytest.approx(row["final.test.top1"] * images.sum())
+
+
+def test_a_table_of_another_plan_is_refused_in_one_line(tmp_path: Path, fails: Callable[..., str]) -> None:
+    plan, _ = synthetic(configurations=2)
+    _, other = synthetic(configurations=3)
+    table = tmp_path / "other.parquet"
+    other.to_parquet(table)
+    write_plan(plan, tmp_path / "plan.json")
+    line = "holds 3 records of runs that the plan does not have, such as "
+    assert line in fails("claims", tmp_path / "plan.json", table)
+    assert line in fails("report", tmp_path / "plan.json", table, "--output", tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+    other[["run", "status"]].to_parquet(table)
+    assert "is no table of results: it lacks configuration" in fails("claims", tmp_path / "plan.json", table)
+
+
+def test_runs_that_were_planned_since_are_waiting(tmp_path: Path) -> None:
+    plan, full = synthetic(configurations=3)
+    full.drop(index=[1, 7]).sample(frac=1, random_state=0).to_parquet(tmp_path / "old.parquet")
+    table = read_results(plan, tmp_path / "old.parquet")
+    assert table["run"].tolist() == [run.id for run in plan.runs]
+    assert table.loc[[1, 7], "status"].tolist() == ["missing"] * 2
+    assert table.loc[1, "state"] == "waiting"
+    assert table.loc[0, "final.test.top1"] == full.loc[0, "final.test.top1"]
+    assert (table.drop(index=[1, 7])["status"] == "completed").all()
+
+
+def test_runs_no_longer_planned_may_be_missing(tmp_path: Path) -> None:
+    plan, _ = synthetic(configurations=1)
+    _, larger = synthetic(configurations=1, seeds=4, status={3: "missing"})
+    larger.to_parquet(tmp_path / "t.parquet")
+    assert read_results(plan, tmp_path / "t.parquet")["run"].tolist() == [run.id for run in plan.runs]

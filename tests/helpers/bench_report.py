@@ -74,7 +74,7 @@ def opened(page: Path) -> dict[str, float]:
         tab.goto(page.as_uri())
         expect(tab.locator(".chart:not(:has(svg))")).to_have_count(0, timeout=120_000)
         drawn = time.perf_counter() - start
-        sort = tab.evaluate(TIMED % "document.querySelector('[data-key=accuracy] button').click()")
+        sort = tab.evaluate(TIMED % "document.querySelector('[data-key=test_accuracy] button').click()")
         filtered = tab.evaluate(TIMED % TYPE)
         browser.close()
     return {"open": drawn, "sort": sort, "filter": filtered}

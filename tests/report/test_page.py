@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cifarbench.analysis.results import over_seeds
+from cifarbench.analysis.configuration import over_seeds
 from cifarbench.bench.training import GPU_WAYS, WAYS
 from cifarbench.plan.plan import Plan
 from cifarbench.report.charts import POINTS, library
@@ -183,9 +183,28 @@ def test_a_page_without_any_record(tmp_path: Path) -> None:
 def test_a_page_with_some_records_says_what_is_left_out(tmp_path: Path, status: str) -> None:
     plan, table = synthetic(status={1: status, 11: status})
     text = Text(page_of(plan, table, tmp_path)).text
-    assert "10 runs of 4 configurations" in text
+    assert {"missing": "10 runs", "diverged": "12 runs"}[status] + " of 4 configurations" in text
     assert plan.runs[11].id in text
     assert {"missing": "2 runs not begun yet", "diverged": "2 runs diverged"}[status] in text
+
+
+def test_diverged_runs_count_at_their_accuracy_everywhere(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=3, seeds=3, status={0: "diverged"})
+    table["final.test.top1"] = [0.1, 0.6, 0.59, 0.7, 0.71, 0.72, 0.61, 0.6, 0.62]
+    table.at[0, "epochs"] = table["epochs"][0][:2]  # it ended early
+    page = page_of(plan, table, tmp_path)
+    text = Text(page).text
+    assert "seed 0: 10.00 %" in text
+    assert f"{plan.runs[0].id}" in text
+    assert "71.0 ± 2.5 %" in text
+    rows = pd.read_csv(tmp_path / "tables/configurations.csv").set_index("id")
+    first = rows.loc[plan.runs[0].configuration]
+    assert first["test accuracy (%)"] == pytest.approx(43)
+    assert first["seeds"] == 3
+    assert first["training time (s)"] == pytest.approx(table["seconds.train"][1:3].median())
+    assert "1 of 3 runs of learning rate 0.001 collapsed (10.0 %)" in text
+    curves = rows_of(page, "rates")["rows"]["running_train_accuracy"]
+    assert [row[1] for row in curves if row[0] == 0] == [1, 2, 3, 4]
 
 
 def test_a_failed_run_shows_the_end_of_its_log_and_an_interrupted_one_waits(tmp_path: Path) -> None:
@@ -253,7 +272,11 @@ def test_what_cannot_be_told_from_the_best_is_said(tmp_path: Path) -> None:
     table.loc[[0, 5, 12, 19], "final.test.top1"] += 0.002  # so that no difference is the same in all seeds
     page = page_of(plan, table, tmp_path)
     text = Text(page).text
-    assert "learning rate 0.008 is highest; not distinguishable from it: learning rate 0.004." in text
+    assert "learning rate 0.008 is highest, 75.2 ± 0.3 %." in text
+    # In the head and in the study, the same of the same family.
+    assert text.count("2 of 3 others are lower beyond seed noise") == 2
+    assert text.count("test of all pairs of 4 configurations") == 2
+    assert text.count("Not told apart from it: learning rate 0.004.") == 2
     assert text.count("Differences from the best, tested") == 1
     assert "single-seed figures need 0.5 points between them to mean anything" in text
     assert len(re.findall("<td>(?:yes|no)</td>", page)) == 3
@@ -305,7 +328,7 @@ def test_a_baseline_is_compared(tmp_path: Path) -> None:
     worse = table.assign(**{"final.test.top1": table["final.test.top1"] - 0.05})
     render(plan, worse, tmp_path, baseline=table)
     text = Text((tmp_path / "index.html").read_text()).text
-    assert "4 configurations in both tables, 4 worse here." in text
+    assert "4 configurations in both tables, 4 different; 4 worse here." in text
 
 
 def test_an_epoch_chosen_on_the_test_images_does_not_lead(tmp_path: Path) -> None:
@@ -325,6 +348,11 @@ def test_data_sets_are_not_ranked_together(tmp_path: Path) -> None:
     assert "The highest test accuracy on cifar10 is that of" in text
     assert "The highest test accuracy on digits is that of" in text
     assert "best test accuracy on cifar10" in text
+    # Nor tested together: each data set has its own family, study and cost.
+    assert text.count("test of all pairs of 2 configurations") == 4
+    for name in ("cifar10", "digits"):
+        assert f"Rates ({name})" in text
+        assert f"Accuracy against cost ({name})" in text
 
 
 def test_a_hundred_classes_show_the_hardest(tmp_path: Path) -> None:
@@ -348,20 +376,49 @@ def test_the_speed_is_shown_where_it_was_measured(tmp_path: Path) -> None:
 def test_the_head_says_the_strongest_finding_of_each_study(tmp_path: Path) -> None:
     plan, table = synthetic(seeds=5)
     text = Text(page_of(plan, table, tmp_path)).text
-    assert "Rates : no difference between 4 configurations is beyond seed noise" in text
-    assert "Not distinguishable from it: " in text
-    several = Text(page_of(*synthetic(configurations=5, seeds=3), tmp_path)).text
-    assert "With 3 seeds, none of 4 others can be told apart from it." in several
+    assert "Rates : no difference from the best of 4 configurations is beyond seed noise" in text
+    assert "Not told apart from it: " in text
     table["final.test.top1"] = 0.5 + 10 * table["config.learning_rate"] + table["config.seed"] / 1000
     text = Text(page_of(plan, table, tmp_path)).text
-    assert "Rates : learning rate 0.008 beats learning rate 0.001 by 7.0 points" in text
-    assert "Each of the others is lower beyond seed noise." in text
+    assert "Rates : learning rate 0.008 beats learning rate 0.001 by 7.0 points (6.6 to 7.4)" in text
+    assert "3 of 3 others are lower beyond seed noise" in text
 
 
 def test_with_one_seed_nothing_is_said_to_be_noise(tmp_path: Path) -> None:
     text = Text(page_of(*synthetic(seeds=1), tmp_path)).text
     assert "Rates : too few seeds to tell a difference between 4 configurations" in text
-    assert "With fewer than two shared seeds, nothing can be told apart from it." in text
+    assert "3 others are not tested, for want of seeds; 2 more seeds would do." in text
+    assert "(a single seed, so its spread is unknown, on these " in text
+
+
+def test_two_seeds_are_told_as_they_are(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=2, seeds=2)
+    table["final.test.top1"] = [0.39, 0.97, 0.5, 0.51]
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "39.0 and 97.0 %" in text
+    assert "1 more seed would do." in text
+    assert "beyond seed noise (Games" not in text
+
+
+def test_a_study_has_all_seeds_of_its_configurations(tmp_path: Path) -> None:
+    """A configuration may have more seeds in another study; both say the same of it."""
+    plan, table = synthetic(configurations=3, seeds=3)
+    [study] = plan.studies
+    fewer = [run for run in study.runs if not run.endswith("s2")]
+    shorter = study.model_copy(update={"name": "short", "title": "Short", "runs": fewer})
+    both = plan.model_copy(update={"studies": [study, shorter]})
+    text = Text(page_of(both, table, tmp_path)).text
+    assert "would do" not in text
+
+
+def test_the_cheapest_needs_times_that_do_not_overlap(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=2)
+    table["final.test.top1"] = [0.7, 0.702, 0.701, 0.705, 0.706, 0.704]
+    table["seconds.train"] = [50.0, 60.0, 99.0, 63.0, 99.0, 80.0]
+    assert "took the least time" not in Text(page_of(plan, table, tmp_path)).text
+    table["seconds.train"] = [10.0, 20.0, 30.0, 63.0, 99.0, 80.0]
+    text = Text(page_of(plan, table, tmp_path)).text
+    assert "in 20.0 (10.0 to 30.0) s, by the medians 4.0 times faster." in text
 
 
 def test_stale_runs_are_listed_with_the_reason(tmp_path: Path) -> None:
@@ -398,7 +455,6 @@ def test_long_curves_are_thinned_and_large_studies_cut_and_the_page_says_so(tmp_
     rows = rows_of(page, "rates")["rows"]["validation_loss"]
     assert len(rows) == MOST * POINTS
     assert {rows[0][1], rows[-1][1]} == {1, 3 * POINTS}
-    assert "p (Bonferroni)" in text
 
 
 def test_where_models_fail_is_what_the_records_say(tmp_path: Path) -> None:
@@ -458,10 +514,16 @@ def test_figures_and_tables_of_an_earlier_page_go(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
-    assert over_seeds([0.5, 0.7]).half == pytest.approx(12.7062 * 0.1, rel=1e-5)
-    assert spread(over_seeds([0.5, 0.7, 0.6]), "test_accuracy") == "60.0 ± 24.8 %"
-    assert spread(over_seeds([1234.5]), "seconds") == "1,234.5 s"
-    assert spread(over_seeds([62006, 62006]), "parameters") == "62,006"
+    def written(metric: str, *values: float) -> str:
+        return spread(over_seeds(values, metric), metric)
+
+    assert written("test_accuracy", 0.59, 0.61, 0.6) == "60.0 ± 2.5 %"
+    assert written("test_accuracy", 0.1, 0.2, 0.15) == "15.0 (6.2 to 31.9) %"
+    assert written("test_accuracy", 0.5, 0.7) == "50.0 and 70.0 %"
+    assert written("test_accuracy", 0.5) == "50.0 %"
+    assert written("seconds", 1234.5) == "1,234.5 s"
+    assert written("seconds", 99, 63, 70) == "70.0 (63.0 to 99.0) s"
+    assert written("parameters", 62006, 62006) == "62,006"
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
 

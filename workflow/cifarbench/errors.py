@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,13 +16,6 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     allowed = sorted(allowed)
     close = get_close_matches(name, allowed, n=1)
     return (f"; did you mean '{close[0]}'?" if close else ";") + f" Allowed: {', '.join(allowed)}"
-
-
-def need_extra(extra: str, *modules: str) -> None:
-    """Raise UserError naming the extra that brings these modules, if one is not installed."""
-    for module in modules:
-        if find_spec(module) is None:
-            raise UserError(f"{module} is not installed; pip install 'cifarbench[{extra}]' brings it")
 
 
 def explain(error: ValidationError, where: str, allowed: Iterable[str] = ()) -> str:

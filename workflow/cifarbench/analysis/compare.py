@@ -1,15 +1,27 @@
 """Compare two tables of results, say a published one and yours: `cifarbench compare A B`.
 
-Accuracy is compared seed by seed where both tables have the same seeds, for the same seed means the same
-initial weights and order; times are compared as ratios, and only between the same hardware.
+Each configuration that both have is
+
+- identical: every seed has the same accuracy and losses, to the bit;
+- equivalent: the difference of the mean accuracies lies within a margin (two one-sided tests);
+- different: the accuracies differ (two-sided, Holm over the configurations, 5 %) and are not equivalent;
+- undecided: none of these can be said yet, and so many seeds would decide.
+
+The same seeds on the same hardware, versions and data could repeat to the bit, so they are compared in pairs;
+all others as independent samples. Times are compared as ratios, between the same hardware only, and warn.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cifarbench.analysis.stats import Difference, paired_difference
+from cifarbench.analysis.power import seeds_to_equal
+from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
+from cifarbench.errors import UserError
+
+MARGIN = 0.02  # of accuracy, which is no difference that matters
+SLOWER = 1.1  # times as long in every seed, to be told
 
 # What should be the same for the figures to be.
 FACTS = {
@@ -18,78 +30,140 @@ FACTS = {
     "data": ("data.images_sha256",),
     "sources": ("code.source_sha256",),
 }
+REPEATABLE = ("hardware", "versions", "data")
+
+Outcome = Literal["identical", "equivalent", "different", "undecided"]
+OUTCOMES: tuple[Outcome, ...] = ("identical", "equivalent", "different", "undecided")
 
 
 class Pair(NamedTuple):
-    """One configuration in both tables: B minus A in accuracy, B over A in training time, what differs."""
+    """One configuration in both tables: the second minus the first in accuracy, the second over the first in
+    training time, and what differs."""
 
     configuration: str
-    before: float
-    after: float
+    before: list[float]
+    after: list[float]
+    identical: bool
     accuracy: Difference | None
     time_ratio: tuple[float, float, float] | None
-    """Median, lowest and highest over the seeds; None between different hardware."""
+    """Median, lowest and highest over the seeds that both have; None between different hardware."""
     differs: list[str]
 
+
+class Compared(NamedTuple):
+    """A pair and what became of it."""
+
+    pair: Pair
+    outcome: Outcome
+    seeds_needed: int | None
+    """That would show the two to be equivalent, if they are; None where that is decided, or out of reach."""
+
     @property
-    def regression(self) -> str | None:
-        """Say what got worse: accuracy, its interval below zero, or time, every seed slower by a tenth."""
-        if self.accuracy and self.accuracy.high is not None and self.accuracy.high < 0:
-            return "accuracy"
-        if self.time_ratio and self.time_ratio[1] > 1.1:
-            return "time"
-        return None
+    def regression(self) -> bool:
+        accuracy = self.pair.accuracy
+        return self.outcome == "different" and accuracy is not None and accuracy.mean < 0
+
+    @property
+    def slower(self) -> bool:
+        ratio = self.pair.time_ratio
+        return ratio is not None and len(self.pair.after) >= FEWEST and ratio[1] > SLOWER
 
 
 class Comparison(NamedTuple):
-    pairs: list[Pair]
+    compared: list[Compared]
     only_before: list[str]
     only_after: list[str]
 
     @property
-    def regressions(self) -> list[Pair]:
-        return [pair for pair in self.pairs if pair.regression]
+    def regressions(self) -> list[Compared]:
+        return [compared for compared in self.compared if compared.regression]
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        return {outcome: sum(c.outcome == outcome for c in self.compared) for outcome in OUTCOMES}
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame) -> Comparison:
+def compare(before: pd.DataFrame, after: pd.DataFrame, margin: float = MARGIN) -> Comparison:
     """Pair the configurations of two tables of records; those of one table alone are listed."""
-    first, second = _completed(before), _completed(after)
-    shared = [key for key in first if key in second]
+    first, second = _by_configuration(before), _by_configuration(after)
+    pairs = [_pair(key, first[key], second[key]) for key in first if key in second]
     return Comparison(
-        [_pair(key, first[key], second[key]) for key in shared],
+        _judged(pairs, margin),
         [key for key in first if key not in second],
         [key for key in second if key not in first],
     )
 
 
-def _completed(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    done = table[table["status"] == "completed"]
+def check_margin(points: float) -> float:
+    """Return a margin given in points as a share. Raise UserError if it is none."""
+    if not 0 < points < 100:
+        raise UserError(f"--margin: {points:g} is not allowed: points of accuracy, between 0 and 100")
+    return points / 100
+
+
+def _by_configuration(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    done = table[table["status"] != "missing"]
     return {str(key): rows for key, rows in done.groupby("configuration", sort=False)}
 
 
 def _pair(key: str, first: pd.DataFrame, second: pd.DataFrame) -> Pair:
-    accuracy = [_by_seed(rows, "final.test.top1") for rows in (first, second)]
+    before, after = (_by_seed(rows, "final.test.top1") for rows in (first, second))
     differs = [
         name
         for name, columns in FACTS.items()
         if any(_values(first, c) != _values(second, c) for c in columns)
     ]
-    times = [_by_seed(rows, "seconds.train") for rows in (first, second)]
-    seeds = sorted(times[0].keys() & times[1].keys())
-    ratios = [times[1][seed] / times[0][seed] for seed in seeds]
-    comparable = ratios and "hardware" not in differs
-    return Pair(
-        key,
-        float(np.mean(list(accuracy[0].values()))),
-        float(np.mean(list(accuracy[1].values()))),
-        paired_difference(accuracy[1], accuracy[0]),
-        (float(np.median(ratios)), min(ratios), max(ratios)) if comparable else None,
-        differs,
+    same_seeds = before.keys() == after.keys()
+    identical = same_seeds and all(
+        _by_seed(first, column) == _by_seed(second, column)
+        for column in ("final.test.top1", "final.test.loss")
     )
+    resolution = 1 / min(rows["final.test.images"].min() for rows in (first, second))
+    repeatable = same_seeds and not set(REPEATABLE) & set(differs)
+    test = paired if repeatable else welch
+    values = [[of[seed] for seed in sorted(of)] for of in (before, after)]
+    accuracy = test(values[1], values[0], resolution)
+    ratio = _time_ratio(first, second, differs)
+    return Pair(key, values[0], values[1], identical, accuracy, ratio, differs)
+
+
+def _time_ratio(
+    first: pd.DataFrame, second: pd.DataFrame, differs: list[str]
+) -> tuple[float, float, float] | None:
+    completed = (rows[rows["status"] == "completed"] for rows in (first, second))
+    before, after = (_by_seed(rows, "seconds.train") for rows in completed)
+    ratios = [after[seed] / before[seed] for seed in sorted(before.keys() & after.keys())]
+    if not ratios or "hardware" in differs:
+        return None
+    return float(np.median(ratios)), min(ratios), max(ratios)
+
+
+def _judged(pairs: list[Pair], margin: float) -> list[Compared]:
+    tested = {pair.configuration: pair.accuracy for pair in pairs if pair.accuracy and not pair.identical}
+    adjusted = dict(zip(tested, holm([d.p_equal() for d in tested.values()]), strict=True))
+    return [_outcome(pair, adjusted.get(pair.configuration, 1.0), margin) for pair in pairs]
+
+
+def _outcome(pair: Pair, p: float, margin: float) -> Compared:
+    if pair.identical:
+        return Compared(pair, "identical", None)
+    if pair.accuracy is not None and equivalent(pair.accuracy, margin):
+        return Compared(pair, "equivalent", None)
+    if p < ALPHA:
+        return Compared(pair, "different", None)
+    return Compared(pair, "undecided", _seeds_needed(pair, margin))
+
+
+def _seeds_needed(pair: Pair, margin: float) -> int | None:
+    if pair.accuracy is None:
+        return FEWEST
+    first, second = (float(np.std(values, ddof=1)) for values in (pair.before, pair.after))
+    return seeds_to_equal(0.0, first, second, margin)
 
 
 def _by_seed(rows: pd.DataFrame, column: str) -> dict[int, float]:
-    return {int(seed): float(value) for seed, value in zip(rows["config.seed"], rows[column], strict=True)}
+    values = zip(rows["config.seed"], rows[column], strict=True)
+    return {int(seed): float(value) for seed, value in values if not pd.isna(value)}
 
 
 def _values(rows: pd.DataFrame, column: str) -> set[Any]:
@@ -98,36 +172,42 @@ def _values(rows: pd.DataFrame, column: str) -> set[Any]:
 
 def text_table(comparison: Comparison) -> str:
     """Lay a comparison out for a terminal."""
-    lines = []
-    for pair in comparison.pairs:
-        lines.append(f"{pair.configuration}: {in_words(pair)}")
+    lines = [
+        f"{compared.outcome.upper():<11} {compared.pair.configuration}: {in_words(compared)}"
+        for compared in comparison.compared
+    ]
     for title, keys in (
         ("only in the first", comparison.only_before),
         ("only in the second", comparison.only_after),
     ):
         lines += [f"{title}: {key}" for key in keys]
+    told = ", ".join(f"{n} {outcome}" for outcome, n in comparison.counts.items() if n) or "none"
     worse = len(comparison.regressions)
-    lines.append(f"{len(comparison.pairs)} configurations in both, {worse} of them worse in the second")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"configurations in both: {told}; {worse} worse in the second"])
 
 
-def in_words(pair: Pair) -> str:
+def in_words(compared: Compared) -> str:
     """Say in one line what became of a configuration."""
-    parts = [f"accuracy {100 * pair.before:.1f} -> {100 * pair.after:.1f} %"]
-    if pair.accuracy and pair.accuracy.low is not None and pair.accuracy.high is not None:
-        low, high = pair.accuracy.low, pair.accuracy.high
-        exact = (
-            "the same in every seed"
-            if low == high == 0
-            else f"{100 * pair.accuracy.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-        )
-        parts.append(f"{exact}, {pair.accuracy.n} seeds")
-    else:
-        parts.append("too few shared seeds for an interval")
+    pair = compared.pair
+    before, after = (100 * float(np.mean(values)) for values in (pair.before, pair.after))
+    seeds = " and ".join(str(n) for n in sorted({len(pair.before), len(pair.after)}))
+    parts = [f"accuracy {before:.1f} -> {after:.1f} %", f"{seeds} seeds"]
+    if pair.accuracy and not pair.identical:
+        mean, low, high = (100 * end for end in pair.accuracy.interval())
+        parts.append(f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    if compared.outcome == "undecided":
+        needed = compared.seeds_needed
+        parts.append("no number of seeds in reach would decide" if needed is None else _more(needed))
     if pair.time_ratio:
         parts.append("time x {:.2f} [{:.2f}, {:.2f}]".format(*pair.time_ratio))
     if pair.differs:
         parts.append(f"other {', '.join(pair.differs)}")
-    if pair.regression:
-        parts.append(f"WORSE in {pair.regression}")
+    if compared.regression:
+        parts.append("WORSE in accuracy")
+    if compared.slower:
+        parts.append("warning: slower in every seed")
     return "; ".join(parts)
+
+
+def _more(needed: int) -> str:
+    return f"{needed} seeds would show them to be equivalent, if they are"

@@ -18,7 +18,8 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
-from cifarbench.analysis.results import Configuration, Results
+from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.plan.plan import Plan
@@ -84,7 +85,7 @@ def pictures_of(
 
 def vote(configuration: Configuration, runs: Path) -> Voter | None:
     """Return the majority of the seeds, the lowest class of several; None without predictions."""
-    paths = [runs / run / PREDICTIONS for run in configuration.completed["run"]]
+    paths = [runs / run / PREDICTIONS for run in configuration.runs["run"]]
     saved = [load_file(path) for path in paths if path.exists()]
     if not saved:
         return None
@@ -95,8 +96,8 @@ def vote(configuration: Configuration, runs: Path) -> Voter | None:
 
 
 def share_wrong(results: Results, dataset: str, images: int) -> np.ndarray:
-    """Return the share of a data set's completed runs that get each test image wrong."""
-    rows = results.table[(results.table["status"] == "completed") & (results.table["data.name"] == dataset)]
+    """Return the share of a data set's runs that get each test image wrong."""
+    rows = results.done[results.done["data.name"] == dataset]
     right = np.zeros(images)
     for bits in rows["correct"].dropna():
         right += np.unpackbits(np.frombuffer(bits, np.uint8), count=images)

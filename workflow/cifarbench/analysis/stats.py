@@ -1,70 +1,146 @@
-"""The statistics of the report: intervals over seeds, paired tests, and what noise a single seed has.
+"""Statistics of the report: intervals over seeds, and tests of differences. Why these, docs/method.md says.
 
-Runs of two configurations with the same seed share data order and, where the model is the same, initial
-weights, so differences are taken seed by seed.
+Runs of two configurations are independent samples, whatever their seeds: seeds are not correlated across
+configurations. Pairs are taken only where both values come from the same runs. Below FEWEST values nothing is
+tested.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import interpolate, special, stats
 
 LEVEL = 0.95
+ALPHA = 1 - LEVEL
+FAMILY_LEVEL = 0.03  # of Games and Howell's test, which then errs in at most 5 % of families of 3 to 5 seeds
+FEWEST = 3  # values of which a variance is worth anything
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its interval; the ends are None for a single value."""
+    """A centre and the ends around it."""
 
     mean: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def t_interval(values: Sequence[float], share: bool = False) -> Interval | None:
+    """Return the mean and Student's interval for it (Student, "The probable error of a mean", 1908); of a
+    `share` inside 0 to 1. None for fewer than FEWEST values."""
+    return _interval(values, 1 / len(values), share)
+
+
+def prediction_interval(values: Sequence[float], further: int = 1, share: bool = False) -> Interval | None:
+    """Return where the mean of `further` runs more would fall (Geisser, "Predictive Inference", 1993)."""
+    return _interval(values, 1 / further + 1 / len(values), share)
+
+
+def _interval(values: Sequence[float], variance_factor: float, share: bool) -> Interval | None:
+    if len(values) < FEWEST:
+        return None
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation * variance_factor**0.5
+    if not share or not 0 < mean < 1:
+        return Interval(mean, mean - half, mean + half)
+    # On the scale of log odds, whose slope there is 1 / (mean * (1 - mean)).
+    around = special.logit(mean) + np.array([-1, 1]) * half / (mean * (1 - mean))
+    low, high = special.expit(around)
+    return Interval(mean, float(low), float(high))
 
 
 class Difference(NamedTuple):
-    """Mean difference over n shared seeds, its interval, and the p-value of there being none."""
+    """The difference of two means, its standard error, the degrees of freedom, and how many values were
+    compared with how many. An error of zero is a difference without any doubt."""
 
-    n: int
     mean: float
-    low: float | None
-    high: float | None
-    p: float | None
+    error: float
+    freedom: float
+    seeds: tuple[int, int]
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        return self._around(float(stats.t.ppf((1 + level) / 2, self.freedom)))
+
+    def simultaneous(self, number: int) -> Interval:
+        """Return the interval that excludes zero just where Games and Howell's test tells the two apart,
+        one of all pairs of `number` means."""
+        return self._around(critical_range(number, self.freedom) / 2**0.5)
+
+    def _around(self, quantile: float) -> Interval:
+        half = quantile * self.error if self.error else 0.0
+        return Interval(self.mean, self.mean - half, self.mean + half)
+
+    def p_above(self, bound: float = 0.0) -> float:
+        """Return the p-value against the difference being no larger than `bound`."""
+        if self.error == 0:
+            return 0.0 if self.mean > bound else 1.0
+        return float(stats.t.sf((self.mean - bound) / self.error, self.freedom))
+
+    def p_below(self, bound: float = 0.0) -> float:
+        return Difference(-self.mean, *self[1:]).p_above(-bound)
+
+    def p_equal(self) -> float:
+        return min(1.0, 2 * min(self.p_above(), self.p_below()))
+
+    def p_family(self, number: int) -> float:
+        """Return Games and Howell's p-value, of all pairs of `number` means."""
+        if self.error == 0:
+            return 0.0 if self.mean else 1.0
+        distance = abs(self.mean) / self.error * 2**0.5
+        return float(np.clip(stats.studentized_range.sf(distance, number, self.freedom), 0, 1))
+
+    def differs(self, number: int) -> bool:
+        """Say whether two of `number` means are told apart (Games and Howell, "Pairwise multiple comparison
+        procedures with unequal n's and/or variances", 1976)."""
+        low, high = self.simultaneous(number)[1:]
+        return low > 0 or high < 0
 
 
-def t_interval(values: Sequence[float]) -> Interval:
-    """Return the mean and Student's interval for it (Student, "The probable error of a mean", 1908)."""
-    return _interval(values, 1 / len(values))
+def welch(first: Sequence[float], second: Sequence[float], resolution: float = 0.0) -> Difference | None:
+    """Return first minus second of independent values (Welch, "The generalization of Student's problem",
+    1947); None for fewer than FEWEST of either.
 
-
-def prediction_interval(values: Sequence[float]) -> Interval:
-    """Return the mean and where one further run would fall (Geisser, "Predictive Inference", 1993, ch. 2)."""
-    return _interval(values, 1 + 1 / len(values))
-
-
-def _interval(values: Sequence[float], variance_factor: float) -> Interval:
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return Interval(mean, None, None)
-    deviation = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation * variance_factor**0.5
-    return Interval(mean, mean - half, mean + half)
-
-
-def paired_difference(first: dict[int, float], second: dict[int, float]) -> Difference | None:
-    """Compare two configurations over the seeds that both have, by the paired t-test; None without any.
-
-    Differences that are all the same need no test: p is 1 where they are zero, else 0.
+    `resolution` is the step in which values are counted, 1 / images of an accuracy: no variance is taken
+    to be below that of rounding to it.
     """
-    seeds = sorted(first.keys() & second.keys())
-    if not seeds:
+    if min(len(first), len(second)) < FEWEST:
         return None
-    differences = np.array([first[seed] - second[seed] for seed in seeds])
-    mean, low, high = t_interval(differences.tolist())
-    if len(seeds) < 2:
-        return Difference(1, mean, None, None, None)
-    if np.ptp(differences) == 0:
-        return Difference(len(seeds), mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    return Difference(len(seeds), mean, low, high, float(stats.ttest_1samp(differences, 0).pvalue))
+    least = resolution**2 / 12
+    a, b = (max(float(np.var(v, ddof=1)), least) / len(v) for v in (first, second))
+    freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1)) if a + b else np.inf
+    mean = float(np.mean(first) - np.mean(second))
+    return Difference(mean, (a + b) ** 0.5, freedom, (len(first), len(second)))
+
+
+def paired(first: Sequence[float], second: Sequence[float], resolution: float = 0.0) -> Difference | None:
+    """Return first minus second of values that come from the same runs, in the same order."""
+    if len(first) < FEWEST:
+        return None
+    differences = np.subtract(first, second)
+    if not differences.any():
+        return Difference(0.0, 0.0, len(first) - 1, (len(first), len(first)))
+    variance = max(float(np.var(differences, ddof=1)), resolution**2 / 6)  # of two rounded values
+    error = (variance / len(first)) ** 0.5
+    return Difference(float(differences.mean()), error, len(first) - 1, (len(first), len(first)))
+
+
+@functools.cache
+def _critical_ranges(number: int) -> interpolate.CubicSpline:
+    """Return the logarithm of the critical studentized range as a function of 1 / degrees of freedom."""
+    freedom = np.array([np.inf, 60, 20, 10, 7, 5, 4, 3, 2.5, 2])
+    critical = stats.studentized_range.ppf(1 - FAMILY_LEVEL, number, freedom)
+    return interpolate.CubicSpline(1 / freedom, np.log(critical))
+
+
+def critical_range(number: int, freedom: float | np.ndarray) -> float:
+    """Return the studentized range of `number` means that is exceeded in FAMILY_LEVEL of cases; within a
+    thousandth, and without the ten milliseconds that scipy takes for each."""
+    return np.exp(_critical_ranges(number)(1 / np.asarray(freedom)))[()]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -77,6 +153,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
+def equivalent(difference: Difference, margin: float) -> bool:
+    """Say whether a difference lies within the margin, by two one-sided tests (Schuirmann, "A comparison of
+    the two one-sided tests procedure and the power approach", 1987): its 90 % interval does."""
+    low, high = difference.interval(1 - 2 * ALPHA)[1:]
+    return -margin <= low and high <= margin
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the exact p-value that two models err equally, from the images that only one gets right.
 
@@ -86,15 +169,42 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(stats.binomtest(only_first, together).pvalue) if together else 1.0
 
 
+def image_error(correct: np.ndarray) -> float:
+    """Return the standard error of a mean accuracy that comes from the choice of test images, from which
+    images each run got right, (runs, images)."""
+    rates = correct.mean(0)
+    return float(rates.std(ddof=1) / len(rates) ** 0.5)
+
+
 def single_seed_noise(groups: Sequence[Sequence[float]]) -> float | None:
-    """Return the standard deviation over seeds, pooled over configurations; None without repeated seeds."""
-    freedom = sum(len(values) - 1 for values in groups if len(values) > 1)
-    if freedom == 0:
-        return None
-    squares = sum(float(np.var(values, ddof=1)) * (len(values) - 1) for values in groups if len(values) > 1)
-    return (squares / freedom) ** 0.5
+    """Return the standard deviation over seeds of a typical configuration; None without repeated seeds.
+
+    It is the median of the configurations' variances, each set right for how far the median of a sample's
+    variance lies below the true one, so that a few collapsing configurations do not count.
+    """
+    variances = [
+        float(np.var(values, ddof=1)) * (len(values) - 1) / float(stats.chi2.median(len(values) - 1))
+        for values in groups
+        if len(values) > 1
+    ]
+    return float(np.median(variances)) ** 0.5 if variances else None
 
 
 def chance_difference(deviation: float) -> float:
     """Return the difference of two single-seed figures that noise alone exceeds in one of twenty cases."""
     return float(stats.norm.ppf((1 + LEVEL) / 2)) * 2**0.5 * deviation
+
+
+FALL = 0.05  # of accuracy below the best run of the configuration, from which a run may have collapsed
+FALLS = 5  # standard deviations of a typical configuration below it
+
+
+def collapsed(accuracies: Sequence[float], deviation: float | None) -> list[bool]:
+    """Say of each run of a configuration whether it fell far below the best one."""
+    limit = max(accuracies, default=0.0) - max(FALL, FALLS * (deviation or 0.0))
+    return [value < limit for value in accuracies]
+
+
+def excluded_rate(clean: int) -> float:
+    """Return the share of collapsing runs that `clean` runs without one exclude, at LEVEL."""
+    return 1 - ALPHA ** (1 / clean)

@@ -130,3 +130,23 @@ def read_table(path: Path, maker: str = "cifarbench collect") -> pd.DataFrame:
             f"{path}: schema_version {version:g} is not known, only up to {VERSION}; collect it again"
         )
     return upgraded_table(table, int(version))
+
+
+def read_results(plan: Plan, path: Path) -> pd.DataFrame:
+    """Read the table of a plan: one row a run, in the plan's order. A run that was planned since counts as
+    waiting. Raise UserError for a table that holds records of runs that the plan does not have."""
+    table = read_table(path)
+    lacking = sorted({"run", "configuration", "status"} - set(table.columns))
+    if lacking:
+        raise UserError(f"{path}: is no table of results: it lacks {', '.join(lacking)}")
+    planned = {run.id: run for run in plan.runs}
+    known = table["run"].isin(list(planned))
+    foreign = table[~known & (table["status"] != MISSING)]["run"].tolist()
+    if foreign:
+        raise UserError(
+            f"{path}: holds {len(foreign)} records of runs that the plan does not have, such as "
+            f"{foreign[0]!r}; give the plan that they were made from, or collect again with this one"
+        )
+    new = [missing(run, "waiting", None) for name, run in planned.items() if name not in set(table["run"])]
+    rows = pd.concat([table[known], pd.json_normalize(new, sep=".")]) if new else table[known]
+    return rows.set_index("run", drop=False).loc[list(planned)].reset_index(drop=True)

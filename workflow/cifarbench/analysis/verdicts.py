@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 
 from cifarbench.analysis.stats import (
+    FEWEST,
     Difference,
     chance_difference,
     holm,
-    paired_difference,
+    paired,
     prediction_interval,
     single_seed_noise,
 )
@@ -80,15 +81,16 @@ def decide(statement: Statement, rows: dict[str, list[dict[str, Any]]]) -> tuple
         return "not run", f"no record of {'; '.join(lacking)}"
     if any(q.metric in TIMES for q in statement.quantities) and len(hardware(statement, rows)) > 1:
         return "not run", "its runs come from different hardware, so their times are not compared"
-    if min(map(len, values)) < 2:
-        return "too few seeds", "one seed tells nothing about the noise; train at least two"
+    if min(map(len, values)) < FEWEST:
+        return "too few seeds", f"fewer than {FEWEST} seeds tell too little about the noise"
     return RULES[statement.kind](statement, values)
 
 
 def decide_value(statement: Statement, values: list[dict[int, float]]) -> tuple[Outcome, str]:
     [published], metric = statement.published, statement.quantities[0].metric
-    _, low, high = prediction_interval(list(values[0].values()))
-    assert low is not None and high is not None  # there are two seeds
+    predicted = prediction_interval(list(values[0].values()), share=METRICS[metric].is_share)
+    assert predicted is not None  # there are enough seeds
+    _, low, high = predicted
     inside = low - statement.tolerance <= published <= high + statement.tolerance
     vague = high - low > 2 * VAGUE * abs(published)
     outcome: Outcome = "does not hold" if not inside else "within seed noise" if vague else "holds"
@@ -97,12 +99,10 @@ def decide_value(statement: Statement, values: list[dict[int, float]]) -> tuple[
 
 
 def decide_order(statement: Statement, values: list[dict[int, float]]) -> tuple[Outcome, str]:
-    differences = [paired_difference(a, b) for a, b in pairwise(values)]
-    tested = [difference for difference in differences if difference and difference.p is not None]
-    if len(tested) < len(differences):
-        return "too few seeds", "fewer than two seeds are shared"
-    adjusted = holm([difference.p for difference in tested if difference.p is not None])
-    steps = list(zip(tested, adjusted, strict=True))
+    tested = [difference for a, b in pairwise(values) if (difference := by_shared_seeds(a, b))]
+    if len(tested) < len(values) - 1:
+        return "too few seeds", f"fewer than {FEWEST} seeds are shared"
+    steps = list(zip(tested, holm([difference.p_equal() for difference in tested]), strict=True))
     significant = [difference.mean > 0 for difference, p in steps if p < ALPHA]
     outcome: Outcome = (
         "does not hold"
@@ -128,15 +128,21 @@ def single_seeds(statement: Statement, values: list[dict[int, float]]) -> str:
 
 
 def decide_equal(statement: Statement, values: list[dict[int, float]]) -> tuple[Outcome, str]:
-    difference = paired_difference(*values)
-    if difference is None or difference.low is None or difference.high is None:
-        return "too few seeds", "fewer than two seeds are shared"
+    difference = by_shared_seeds(*values)
+    if difference is None:
+        return "too few seeds", f"fewer than {FEWEST} seeds are shared"
     metric, limit = statement.quantities[0].metric, statement.tolerance
-    inside = -limit <= difference.low and difference.high <= limit
-    outside = difference.low > limit or difference.high < -limit
+    _, low, high = difference.interval()
+    inside = -limit <= low and high <= limit
+    outside = low > limit or high < -limit
     outcome: Outcome = "holds" if inside else "does not hold" if outside else "within seed noise"
     told = in_words(difference, metric)
     return outcome, f"difference by seed: {told}{single_seeds(statement, values)}"
+
+
+def by_shared_seeds(first: dict[int, float], second: dict[int, float]) -> Difference | None:
+    seeds = sorted(first.keys() & second.keys())
+    return paired([first[seed] for seed in seeds], [second[seed] for seed in seeds])
 
 
 RULES: dict[str, Callable[[Statement, list[dict[int, float]]], tuple[Outcome, str]]] = {
@@ -166,7 +172,7 @@ def by_seed(quantity: Quantity, rows: dict[str, list[dict[str, Any]]]) -> dict[i
 
 def in_words(difference: Difference, metric: str) -> str:
     """Write a difference with its interval."""
-    mean, low, high = (METRICS[metric].difference(end) for end in difference[1:4] if end is not None)
+    mean, low, high = (METRICS[metric].difference(end) for end in difference.interval())
     return f"{mean} [{low}, {high}]"
 
 

@@ -5,7 +5,7 @@ example: cifarbench claims results/plan.json results/runs.parquet
 
 import argparse
 
-from cifarbench.analysis.table import read_table
+from cifarbench.analysis.table import read_results
 from cifarbench.analysis.verdicts import judge_all, text_table
 from cifarbench.cli.arguments import add_plan, add_table
 from cifarbench.plan.plan import read_plan
@@ -17,4 +17,5 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    print(text_table(judge_all(read_plan(args.plan), read_table(args.table))))
+    plan = read_plan(args.plan)
+    print(text_table(judge_all(plan, read_results(plan, args.table))))

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cifarbench.analysis.compare import compare, text_table
+from cifarbench.analysis.compare import MARGIN, check_margin, compare, text_table
 from cifarbench.analysis.table import read_table
 
 
@@ -15,14 +15,22 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("before", type=Path, help="table that `collect` wrote")
     verb.add_argument("after", type=Path, help="another one")
     verb.add_argument(
+        "--margin",
+        type=float,
+        default=100 * MARGIN,
+        metavar="POINTS",
+        help=f"points of accuracy that do not matter (default: {100 * MARGIN:g})",
+    )
+    verb.add_argument(
         "--fail-on",
         choices=["regression"],
-        help="exit with 1 if a configuration is worse in the second table",
+        help="exit with 1 if an accuracy differs and is worse in the second table",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    comparison = compare(read_table(args.before), read_table(args.after))
+    margin = check_margin(args.margin)
+    comparison = compare(read_table(args.before), read_table(args.after), margin)
     print(text_table(comparison))
     if args.fail_on and comparison.regressions:
         sys.exit(1)

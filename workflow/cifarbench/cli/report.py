@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from pandas import DataFrame
 
 from cifarbench.analysis.pictures import pictures
-from cifarbench.analysis.table import collect, read_table
+from cifarbench.analysis.table import collect, read_results, read_table
 from cifarbench.cli.arguments import add_data, add_plan, add_runs
 from cifarbench.plan.plan import Plan, read_plan
 from cifarbench.records.speed import read_speed
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     if args.table is None:
         table, shown = done_so_far(plan, args.runs, args.data)
     else:
-        table = read_table(args.table)
+        table = read_results(plan, args.table)
         there = args.pictures and args.pictures.exists()
         shown = read_table(args.pictures, "cifarbench pictures") if there else None
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None

@@ -37,8 +37,13 @@ class Metric:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1."""
+        return self.unit == "%"
+
+    @property
     def unit_of_difference(self) -> str:
-        return "points" if self.unit == "%" else self.unit
+        return "points" if self.is_share else self.unit
 
     def of(self, run: Mapping[str, Any], epoch: int | None = None) -> float | None:
         """Return a run's value at the end of training or at an epoch (-1 is the last); None where a loss is

@@ -15,7 +15,7 @@ def read_speed(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: cannot be read: {error}; remove it, or make it again with `make bench`"
         ) from None
-    if not {"device", "threads", "rounds", "rows"} <= figures.keys():
+    if not isinstance(figures, dict) or not {"device", "threads", "rounds", "rows"} <= figures.keys():
         raise UserError(
             f"{path}: was written by another version; remove it, or make it again with `make bench`"
         )

@@ -2,12 +2,17 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from cifarbench.analysis.results import Configuration, Measured, Results, beside_best
+from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.family import Family, Rival
+from cifarbench.analysis.predictions import error_of_images
+from cifarbench.analysis.results import Measured, Results
+from cifarbench.analysis.stats import FEWEST
 from cifarbench.analysis.verdicts import TESTED, counts
 from cifarbench.report.section import study_anchor
-from cifarbench.report.words import count, listed, number, percent, spread
+from cifarbench.report.words import count, listed, number, percent, points, spread
 
 FINDINGS = 5  # studies whose finding is told at once
 # Outcomes of one claim and of several, in a sentence.
@@ -25,8 +30,9 @@ def summary(results: Results) -> list[str]:
         return [f"None of the {count(len(results.plan.runs), 'planned run')} has completed yet."]
     sentences = [_compared(results)]
     for name, contenders in results.contenders.items():
-        sentences.append(_best(name, contenders[0], several=len(results.contenders) > 1))
-        sentences += _undecided(contenders)
+        best, rivals = results.families[name].beside_best(contenders)
+        sentences.append(_best(name, best, several=len(results.contenders) > 1))
+        sentences += told_apart(results.families[name], best, rivals)
         sentences += _cheapest(contenders) if results.same_hardware else []
     if not results.same_hardware:
         sentences.append("The runs come from different hardware, so their times are not compared.")
@@ -48,12 +54,11 @@ def _claims_in_a_sentence(results: Results) -> list[str]:
 
 
 def _compared(results: Results) -> str:
-    completed = results.table[results.table["status"] == "completed"]
-    runs = f"{count(len(completed), 'run')} of {count(len(results.ranked), 'configuration')}"
+    runs = f"{count(len(results.done), 'run')} of {count(len(results.ranked), 'configuration')}"
     data = [
         f"{name} ({_sizes(rows, 'train')} training, {_sizes(rows, 'validation')} validation and "
         f"{_sizes(rows, 'test')} test images)"
-        for name, rows in completed.groupby("data.name")
+        for name, rows in results.done.groupby("data.name")
     ]
     return f"{runs} were trained and tested on {listed(data)}."
 
@@ -64,50 +69,81 @@ def _sizes(rows: pd.DataFrame, part: str) -> str:
 
 
 def _best(dataset: str, best: Configuration, several: bool) -> str:
-    accuracy = best.metrics["test_accuracy"]
+    accuracy, images = best.metrics["test_accuracy"], int(best.first("final.test.images"))
+    runs = len(accuracy.values)
     around = (
-        f"mean and 95 % interval of {len(accuracy.values)} seeds"
-        if accuracy.half is not None
+        f"mean and 95 % interval of {count(runs, 'seed')}"
+        if runs >= FEWEST
+        else "both seeds; two tell no interval"
+        if runs == 2
         else "a single seed, so its spread is unknown"
     )
-    seconds = spread(best.metrics["seconds"], "seconds")
     where = f"on {dataset} " if several else ""
+    after = (
+        f", after {spread(best.metrics['seconds'], 'seconds')} of training"
+        if "seconds" in best.metrics
+        else ""
+    )
     return (
-        f"The highest test accuracy {where}is that of {best.label}: "
-        f"{spread(accuracy, 'test_accuracy')} ({around}), "
-        f"after {seconds} of training."
+        f"The highest test accuracy {where}is that of {best.label}: {spread(accuracy, 'test_accuracy')} "
+        f"({around}, on these {images:,} images{_image_error(best)}){after}."
     )
 
 
-def _undecided(contenders: list[Configuration]) -> list[str]:
-    """Name what cannot be told from the best."""
-    if len(contenders) == 1:
-        return []
-    rivals = beside_best(contenders)[1]
-    if all(rival.p is None for rival in rivals):
-        return ["With fewer than two shared seeds, nothing can be told apart from it."]
-    close = [rival.configuration.label for rival in rivals if not rival.differs]
-    if not close:
-        return ["Each of the others is lower beyond seed noise."]
-    if len(close) == len(rivals) > 3:
-        seeds = len(contenders[0].metrics["test_accuracy"].values)
-        return [f"With {count(seeds, 'seed')}, none of {len(close)} others can be told apart from it."]
-    more = [count(len(close) - 3, "more", "more")] if len(close) > 3 else []
-    return [f"Not distinguishable from it: {listed(close[:3] + more)}."]
+def _image_error(best: Configuration) -> str:
+    """Set the error that the choice of test images brings beside that of the seeds."""
+    images, accuracies = error_of_images(best), best.accuracies
+    if images is None:
+        return ""
+    said = f", whose choice brings a standard error of {100 * images:.2f} points"
+    if len(accuracies) < FEWEST:
+        return said
+    seeds = float(np.std(accuracies, ddof=1)) / len(accuracies) ** 0.5
+    return f"{said} beside {100 * seeds:.2f} of the seeds"
+
+
+def told_apart(family: Family, best: Configuration, rivals: list[Rival]) -> list[str]:
+    """Say which of the others are lower beyond noise, which cannot be told from the best, and which have too
+    few seeds to be tested."""
+    tested = [rival for rival in rivals if rival.difference is not None]
+    close = [rival.configuration.label for rival in tested if not rival.differs]
+    sentences = []
+    if tested:
+        lower, are = len(tested) - len(close), "is" if len(tested) == 1 else "are"
+        sentences.append(
+            f"{lower} of {count(len(tested), 'other')} {are} lower beyond seed noise "
+            f"(Games and Howell's test of all pairs of {count(family.number, 'configuration')})."
+        )
+    if close:
+        sentences.append(f"Not told apart from it: {listed(_first_few(close))}.")
+    few = [rival for rival in rivals if rival.difference is None]
+    if few:
+        lacking = max(FEWEST - len(c.accuracies) for c in (best, *(rival.configuration for rival in few)))
+        sentences.append(
+            f"{count(len(few), 'other is', 'others are')} not tested, for want of seeds; "
+            f"{count(lacking, 'more seed')} would do."
+        )
+    return sentences
+
+
+def _first_few(labels: list[str]) -> list[str]:
+    return labels if len(labels) <= 4 else [*labels[:3], count(len(labels) - 3, "more", "more")]
 
 
 def _cheapest(ranked: list[Configuration]) -> list[str]:
-    """Name the configuration of least training time within a point of the best accuracy."""
+    """Name the configuration of least training time within a point of the best accuracy, if each of its runs
+    took less time than each of the best one's."""
     best = ranked[0]
-    near = [c for c in ranked if c.metrics["test_accuracy"].mean >= best.metrics["test_accuracy"].mean - 0.01]
-    cheapest = min(near, key=lambda c: c.metrics["seconds"].mean)
-    if cheapest is best:
-        return ["None within one point of it trains faster."]
-    faster = best.metrics["seconds"].mean / cheapest.metrics["seconds"].mean
+    enough = best.metrics["test_accuracy"].centre - 0.01
+    near = [c for c in ranked if c.metrics["test_accuracy"].centre >= enough and "seconds" in c.metrics]
+    cheapest = min(near, key=lambda c: c.metrics["seconds"].centre, default=best)
+    ours, theirs = (c.metrics.get("seconds") for c in (cheapest, best))
+    if cheapest is best or ours is None or theirs is None or max(ours.values) >= min(theirs.values):
+        return []
     return [
-        f"Within one point of it, {cheapest.label} trains fastest: "
-        f"{spread(cheapest.metrics['test_accuracy'], 'test_accuracy')} in "
-        f"{spread(cheapest.metrics['seconds'], 'seconds')}, {faster:.1f} times faster."
+        f"Within one point of it, {cheapest.label} took the least time: "
+        f"{spread(cheapest.metrics['test_accuracy'], 'test_accuracy')} in {spread(ours, 'seconds')}, "
+        f"by the medians {theirs.centre / ours.centre:.1f} times faster."
     ]
 
 
@@ -127,21 +163,17 @@ def findings(results: Results) -> list[Finding]:
 
 
 def _finding(measured: Measured) -> Finding:
-    apart = [
-        (100 * rival.difference.mean, rival)
-        for rival in measured.rivals
-        if rival.differs and rival.difference is not None
-    ]
-    study = measured.study
-    if not apart:
-        compared = count(len(measured.configurations), "configuration")
-        tested = any(rival.p is not None for rival in measured.rivals)
-        none = "no difference" if tested else "too few seeds to tell a difference"
-        sentence = f"{none} between {compared}" + (" is beyond seed noise" if tested else "")
-        return Finding(study_anchor(study.name), study.title, 0.0, sentence)
-    points, rival = max(apart, key=lambda pair: pair[0])
-    sentence = f"{measured.best.label} beats {rival.configuration.label} by {points:.1f} points"
-    return Finding(study_anchor(study.name), study.title, points, sentence)
+    anchor, title = study_anchor(measured.name), measured.title
+    apart = [rival for rival in measured.rivals if rival.differs]
+    intervals = [(rival.interval, rival) for rival in apart if rival.interval is not None]
+    if intervals:
+        interval, rival = max(intervals, key=lambda pair: pair[0].mean)
+        sentence = f"{measured.best.label} beats {rival.configuration.label} by {points(interval)}"
+        return Finding(anchor, title, 100 * interval.mean, sentence)
+    compared = count(len(measured.configurations), "configuration")
+    if all(rival.difference is None for rival in measured.rivals):
+        return Finding(anchor, title, 0.0, f"too few seeds to tell a difference between {compared}")
+    return Finding(anchor, title, 0.0, f"no difference from the best of {compared} is beyond seed noise")
 
 
 def headline(results: Results) -> list[tuple[str, str]]:
@@ -157,5 +189,5 @@ def headline(results: Results) -> list[tuple[str, str]]:
         facts.append((number(results.done["images_per_second"].median()), "images/s, median"))
     for name, contenders in reversed(results.contenders.items()):
         what = f"best test accuracy on {name}" if len(results.contenders) > 1 else "best test accuracy"
-        facts.insert(0, (percent(contenders[0].metrics["test_accuracy"].mean), what))
+        facts.insert(0, (percent(contenders[0].metrics["test_accuracy"].centre), what))
     return facts

@@ -12,7 +12,9 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from cifarbench.analysis.results import COSTS, Configuration, curve
+from cifarbench.analysis.configuration import COSTS, Configuration
+from cifarbench.analysis.predictions import curve, over_runs
+from cifarbench.analysis.results import OnFront
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.figures import axis, legend
 
@@ -116,7 +118,7 @@ def _rows_of(configurations: list[Configuration], field: str) -> list[list[float
         values = (100 if "accuracy" in field else 1) * curve(configuration, field)
         epochs = np.unique(np.linspace(0, values.shape[1] - 1, POINTS).round().astype(int))
         thin = values[:, epochs]
-        figures = np.stack([thin.mean(0), thin.min(0), thin.max(0)]).T
+        figures = over_runs(thin).T
         rows += [
             [number, int(epoch) + 1, *(rounded(value) for value in three)]
             for epoch, three in zip(epochs, figures, strict=True)
@@ -135,24 +137,32 @@ def is_thinned(configurations: list[Configuration]) -> bool:
 
 
 def cost_rows(
-    configurations: list[Configuration], fronts: dict[str, list[Configuration]]
+    configurations: list[Configuration], fronts: dict[str, list[OnFront]]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return for each kind of cost a row per configuration."""
-    return {kind: [_cost_row(c, kind, c in front) for c in configurations] for kind, front in fronts.items()}
+    return {
+        kind: [
+            _cost_row(c, kind, c.key in {member.key for member, _ in front})
+            for c in configurations
+            if kind in c.metrics
+        ]
+        for kind, front in fronts.items()
+    }
 
 
 def _cost_row(c: Configuration, kind: str, front: bool) -> dict[str, Any]:
     accuracy, cost, metric = c.metrics["test_accuracy"], c.metrics[kind], METRICS[kind]
-    half = min(cost.half or 0, 0.9 * cost.mean)  # a logarithmic axis has no zero
+    low, high = (rounded(100 * end) for end in accuracy.ends)
+    cost_low, cost_high = (rounded(metric.factor * end) for end in cost.ends)
     return {
         "label": c.label,
-        "says": f"{100 * accuracy.mean:.2f} %, {metric.title.lower()} {metric.write(cost.mean)}",
+        "says": f"{100 * accuracy.centre:.2f} %, {metric.title.lower()} {metric.write(cost.centre)}",
         "colour": f"var(--curve-{int(front)})",
         "front": front,
-        "accuracy": rounded(100 * accuracy.mean),
-        "low": rounded(100 * (accuracy.mean - (accuracy.half or 0))),
-        "high": rounded(100 * (accuracy.mean + (accuracy.half or 0))),
-        "cost": rounded(metric.factor * cost.mean),
-        "cost_low": rounded(metric.factor * (cost.mean - half)),
-        "cost_high": rounded(metric.factor * (cost.mean + half)),
+        "accuracy": rounded(100 * accuracy.centre),
+        "low": low,
+        "high": high,
+        "cost": rounded(metric.factor * cost.centre),
+        "cost_low": cost_low,
+        "cost_high": cost_high,
     }

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cifarbench.analysis.results import Configuration, Results, calibration, confusion
+from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.predictions import calibration, confusion
+from cifarbench.analysis.results import Results
 from cifarbench.report import figures
 from cifarbench.report.section import Section
 from cifarbench.report.words import listed, number, percent, slug
@@ -53,7 +55,7 @@ def _named(configurations: list[Configuration]) -> list[Configuration]:
 def _by_class(configurations: list[Configuration], names: list[str]) -> dict[str, Any]:
     """Return the accuracy of each class, averaged over seeds; with many classes, of the hardest."""
     rows = [
-        (c.label, np.stack(c.completed["final.test.per_class_accuracy"].tolist()).astype(float).mean(0))
+        (c.label, np.stack(c.runs["final.test.per_class_accuracy"].tolist()).astype(float).mean(0))
         for c in configurations
     ]
     hardest = np.argsort(np.mean([values for _, values in rows], axis=0), kind="stable")
@@ -83,9 +85,7 @@ def _most_confused(matrix: np.ndarray, names: list[str]) -> list[str]:
 
 def _overconfidence(configurations: list[Configuration]) -> str:
     """Say how confidence and accuracy differ, for readers who do not see it."""
-    errors = (
-        f"{c.label} {number(c.completed['final.test.calibration_error'].mean(), 3)}" for c in configurations
-    )
+    errors = (f"{c.label} {number(c.runs['final.test.calibration_error'].mean(), 3)}" for c in configurations)
     return "How often each degree of confidence was right; calibration error: " + "; ".join(errors)
 
 

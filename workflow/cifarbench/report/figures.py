@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-from cifarbench.analysis.results import Configuration, calibration, curve
+from cifarbench.analysis.configuration import Configuration, Seeds
+from cifarbench.analysis.predictions import calibration, curve, over_runs
+from cifarbench.analysis.results import OnFront
 from cifarbench.records.metrics import METRICS, Metric
 from cifarbench.report.fonts import FAMILY, families
 from cifarbench.report.words import printable, slug
@@ -148,12 +151,10 @@ def effect(name: str, configurations: list[Configuration], metric: str, alt: str
     with canvas(name, alt, 0.55 + 0.46 * len(shown)) as drawn:
         axes, rows = drawn.axes, range(len(shown))
         seeds = [c.metrics[metric] for c in shown]
-        means = [kind.factor * of.mean for of in seeds]
-        halves = [kind.factor * (of.half or 0) for of in seeds]
         axes.hlines(rows, 0, 1, transform=axes.get_yaxis_transform(), color=TEXT, lw=0.5, alpha=0.2)
-        ends = ([sign * half + mean for half, mean in zip(halves, means, strict=True)] for sign in (-1, 1))
-        axes.hlines(rows, *ends, color=COLOURS[1], lw=1.5)
-        axes.plot(means, rows, "|", ms=11, mew=2, color=COLOURS[1])
+        ends = [[kind.factor * end for end in of.ends] for of in seeds]
+        axes.hlines(rows, *zip(*ends, strict=True), color=COLOURS[1], lw=1.5)
+        axes.plot([kind.factor * of.centre for of in seeds], rows, "|", ms=11, mew=2, color=COLOURS[1])
         dots = [(kind.factor * value, row) for row in rows for value in seeds[row].values]
         axes.plot(*zip(*dots, strict=True), "o", ms=5, color=COLOURS[0], alpha=0.7, mew=0)
         for row in rows:
@@ -182,28 +183,28 @@ def _only_rows(axes: Axes, rows: int) -> None:
 
 
 def cost(
-    name: str, configurations: list[Configuration], front: list[Configuration], kind: str, alt: str
+    name: str, configurations: list[Configuration], front: list[OnFront], kind: str, alt: str
 ) -> Drawing:
     """Draw mean accuracy against a cost with intervals in both directions; a line joins the Pareto front,
     whose members are numbered."""
-    metric = METRICS[kind]
+    metric, members = METRICS[kind], [c for c, _ in front]
     with canvas(name, alt, 3.1, left=0.5, top=0.3) as drawn:
         axes = drawn.axes
-        for members, colour in ((configurations, COLOURS[0]), (front, COLOURS[1])):
-            costs, accuracies = ([c.metrics[name] for c in members] for name in (kind, "test_accuracy"))
+        for shown, colour in ((configurations, COLOURS[0]), (members, COLOURS[1])):
+            costs = [c.metrics[kind] for c in shown if kind in c.metrics]
+            accuracies = [c.metrics["test_accuracy"] for c in shown if kind in c.metrics]
             axes.errorbar(
-                [metric.factor * cost.mean for cost in costs],
-                [100 * accuracy.mean for accuracy in accuracies],
-                # a logarithmic axis has no zero
-                xerr=[metric.factor * min(cost.half or 0, 0.9 * cost.mean) for cost in costs],
-                yerr=[100 * (accuracy.half or 0) for accuracy in accuracies],
+                [metric.factor * cost.centre for cost in costs],
+                [100 * accuracy.centre for accuracy in accuracies],
+                xerr=_arms(costs, metric.factor),
+                yerr=_arms(accuracies, 100),
                 fmt="o",
                 ms=5,
                 color=colour,
                 elinewidth=0.8,
             )
         points = [
-            (metric.factor * c.metrics[kind].mean, 100 * c.metrics["test_accuracy"].mean) for c in front
+            (metric.factor * c.metrics[kind].centre, 100 * c.metrics["test_accuracy"].centre) for c in members
         ]
         axes.plot(*zip(*points, strict=True), color=COLOURS[1], lw=1)
         for number, point in enumerate(points, 1):
@@ -216,6 +217,12 @@ def cost(
         axes.set_title("test accuracy (%)", loc="left", size=9)
         axes.grid()
     return drawn.finished
+
+
+def _arms(seeds: list[Seeds], factor: float) -> np.ndarray:
+    """Return how far lines reach below and above their centres, (2, n)."""
+    ends = np.array([of.ends for of in seeds]).T
+    return factor * np.abs(ends - [of.centre for of in seeds])
 
 
 def ways(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
@@ -275,10 +282,9 @@ def learning_curves(name: str, configurations: list[Configuration], fields: list
                 epochs = range(1, values.shape[1] + 1)
                 style = _drawn_style(index)
                 marker = "o" if values.shape[1] == 1 else None
-                axes.plot(epochs, values.mean(0), marker=marker, label=configuration.label, **style)
-                axes.fill_between(
-                    epochs, values.min(0), values.max(0), color=style["color"], alpha=0.15, lw=0
-                )
+                mean, low, high = over_runs(values)
+                axes.plot(epochs, mean, marker=marker, label=configuration.label, **style)
+                axes.fill_between(epochs, low, high, color=style["color"], alpha=0.15, lw=0)
             axes.set_xlabel("epoch")
             axes.set_title(field.replace("_", " ") + (" (%)" if percent == 100 else ""), loc="left", size=9)
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -10,30 +10,20 @@ from typing import Any
 import numpy as np
 
 from cifarbench.analysis.compare import in_words
-from cifarbench.analysis.results import (
-    COSTS,
-    PAIRS,
-    SHOWN,
-    Configuration,
-    Measured,
-    Results,
-    best_first,
-    curve,
-    held_out_part,
-    noise,
-    on_same_images,
-    pareto_front,
-)
-from cifarbench.analysis.stats import chance_difference
+from cifarbench.analysis.configuration import COSTS, SHOWN, Configuration, best_first
+from cifarbench.analysis.family import Family, Rival
+from cifarbench.analysis.predictions import curve, held_out_part, on_same_images, over_runs
+from cifarbench.analysis.results import Measured, OnFront, Results, pareto_front
+from cifarbench.analysis.stats import chance_difference, excluded_rate
 from cifarbench.analysis.verdicts import TESTED
 from cifarbench.config.flags import flags
 from cifarbench.config.ids import format_value
 from cifarbench.plan.grid import Run
-from cifarbench.records.metrics import METRICS
-from cifarbench.report import charts, figures
+from cifarbench.records.metrics import METRICS, TIMES
+from cifarbench.report import answer, charts, figures
 from cifarbench.report.failures import failures
 from cifarbench.report.section import Section, study_anchor
-from cifarbench.report.words import number, percent, spread
+from cifarbench.report.words import count, listed, number, percent, slug, spread
 from cifarbench.sweep.staleness import stale_runs
 
 MOST = 24  # configurations that a study's figures show at most; as many as curves look different
@@ -121,7 +111,7 @@ def _command(run: Run) -> str:
 def studies(results: Results) -> Iterator[Section]:
     """One section per study: its question, what varies, the effect and the learning curves."""
     for measured in results.studies:
-        name = measured.study.name
+        name = measured.name
         shown = measured.configurations
         if len(shown) > MOST:
             best = {c.key for c in best_first(shown)[:MOST]}
@@ -148,29 +138,42 @@ def studies(results: Results) -> Iterator[Section]:
             "thinned": charts.POINTS if charts.is_thinned(shown) else None,
             "legend": figures.legend(shown),
         }
-        yield Section(study_anchor(name), measured.study.title, "study", content, [*effects, curves])
+        yield Section(study_anchor(name), measured.title, "study", content, [*effects, curves])
 
 
 def _conclusion(measured: Measured) -> list[str]:
-    """Say what the study shows: the best, what cannot be told from it, and how large the noise is."""
-    best, rivals = measured.best, measured.rivals
-    close = [rival.configuration.label for rival in rivals if not rival.differs]
-    if len(close) == len(rivals):
-        sentences = [f"{best.label} is highest, but none of the others can be told apart from it."]
-    elif close:
-        told = close if len(close) <= MOST else [*close[:MOST], f"{len(close) - MOST} more"]
-        sentences = [f"{best.label} is highest; not distinguishable from it: {'; '.join(told)}."]
-    else:
-        sentences = [f"{best.label} is highest, and each of the others is lower beyond seed noise."]
-    deviation = noise(measured.configurations, "test_accuracy")
+    """Say what the study shows: the best, what cannot be told from it, how large the noise is, and which runs
+    collapsed."""
+    best = measured.best
+    sentences = [f"{best.label} is highest, {spread(best.metrics['test_accuracy'], 'test_accuracy')}."]
+    sentences += answer.told_apart(measured.family, best, measured.rivals)
+    deviation = measured.noise
     if deviation is not None:
         points = 100 * chance_difference(deviation)
         sentences.append(
-            f"One seed differs from the next by a standard deviation of {100 * deviation:.1f} points, so two "
-            f"single-seed figures need {points:.1f} points between them to mean anything."
+            f"One seed differs from the next by a standard deviation of "
+            f"{100 * deviation:.1f} points, so two single-seed figures need {points:.1f} points between them "
+            f"to mean anything."
         )
-    if min(len(c.completed) for c in measured.configurations) < 3:
-        sentences.append("With fewer than three seeds, intervals are wide and the noise is hardly known.")
+    return sentences + _collapses(measured)
+
+
+def _collapses(measured: Measured) -> list[str]:
+    """Name the configurations of which runs collapsed, and what those without one exclude."""
+    sentences, clean = [], []
+    for c in measured.configurations:
+        fell = measured.family.collapsed(c)
+        if not any(fell):
+            clean.append(len(fell))
+            continue
+        low = [percent(value) for value, down in zip(c.accuracies, fell, strict=True) if down]
+        sentences.append(
+            f"{sum(fell)} of {count(len(fell), 'run')} of {c.label} collapsed ({listed(low)}): the median is "
+            f"{percent(float(np.median(c.accuracies)))}, the mean {percent(float(np.mean(c.accuracies)))}."
+        )
+    if sentences and clean:
+        rate = percent(excluded_rate(min(clean)), 0)
+        sentences.append(f"Where none of {min(clean)} collapsed, only a rate above {rate} is excluded.")
     return sentences
 
 
@@ -181,19 +184,25 @@ def _tests(measured: Measured) -> dict[str, Any]:
         return {"conclusion": [], "tests": None}
     tests = {
         "best": best,
-        "rivals": rivals[:MOST],
-        "method": "Holm" if len(measured.configurations) <= PAIRS else "Bonferroni",
+        "rivals": [(rival, _needed(best, rival)) for rival in rivals[:MOST]],
+        "number": measured.family.number,
         "images": on_same_images(best, rivals[0].configuration),
     }
     return {"conclusion": _conclusion(measured), "tests": tests}
 
 
+def _needed(best: Configuration, rival: Rival) -> str:
+    """Say how many seeds of each would tell an undecided pair apart, if it differs as it looks."""
+    if rival.differs:
+        return ""
+    needed = rival.seeds_needed(best)
+    return "more than 1,000" if needed is None else number(needed)
+
+
 def _ends(configurations: list[Configuration], field: str) -> str:
     """Say where curves end, for readers who do not see them."""
     name, accuracy = field.replace("_", " "), "accuracy" in field
-    ends = [
-        (float(values[:, -1].mean()), c.label) for c in configurations if (values := curve(c, field)).size
-    ]
+    ends = [(float(over_runs(curve(c, field))[0, -1]), c.label) for c in configurations]
     told = [
         f"{label} {percent(end) if accuracy else number(end, 3)}"
         for end, label in sorted(ends, reverse=accuracy)
@@ -203,36 +212,34 @@ def _ends(configurations: list[Configuration], field: str) -> str:
 
 
 def cost(results: Results) -> Iterator[Section]:
-    """Accuracy against training time, parameters and FLOPs, where they differ."""
-    timed = results.same_hardware and all("seconds" in c.metrics for c in results.ranked)
-    fronts = {
-        kind: pareto_front(results.ranked, kind)
-        for kind in COSTS
-        if (timed or kind != "seconds") and len({c.metrics[kind].mean for c in results.ranked}) > 1
-    }
-    if not fronts or len(results.distinct("data.name")) > 1:
-        return
-    said = {kind: _front_in_words(front, kind) for kind, front in fronts.items()}
-    drawings = [
-        figures.cost(f"cost-{kind}", results.ranked, front, kind, said[kind])
-        for kind, front in fronts.items()
-    ]
-    content = {
-        "fronts": fronts,
-        "said": said,
-        "rows": {"rows": charts.cost_rows(results.ranked, fronts)},
-    }
-    yield Section("cost", "Accuracy against cost", "cost", content, drawings)
+    """Accuracy against training time, parameters and FLOPs, where they differ; for each data set."""
+    for name, family in results.families.items():
+        kinds = [kind for kind in COSTS if results.same_hardware or kind not in TIMES]
+        fronts = {kind: pareto_front(family, kind) for kind in kinds if _differ(family, kind)}
+        if not fronts:
+            continue
+        suffix = "" if len(results.families) == 1 else f"-{slug(name)}"
+        said = {kind: _front_in_words(front, kind) for kind, front in fronts.items()}
+        drawings = [
+            figures.cost(f"cost-{kind}{suffix}", family.configurations, front, kind, said[kind])
+            for kind, front in fronts.items()
+        ]
+        rows = {"rows": charts.cost_rows(family.configurations, fronts)}
+        title = "Accuracy against cost" + (f" ({name})" if suffix else "")
+        content = {"fronts": fronts, "said": said, "rows": rows, "suffix": suffix}
+        yield Section(f"cost{suffix}", title, "cost", content, drawings)
 
 
-def _front_in_words(front: list[Configuration], kind: str) -> str:
-    metric = METRICS[kind]
+def _differ(family: Family, kind: str) -> bool:
+    return len({c.metrics[kind].centre for c in family.configurations if kind in c.metrics}) > 1
+
+
+def _front_in_words(front: list[OnFront], kind: str) -> str:
     members = (
-        f"{c.label}, {spread(c.metrics['test_accuracy'], 'test_accuracy')} at "
-        f"{metric.write(c.metrics[kind].mean)}"
-        for c in front
+        f"{c.label}, {spread(c.metrics['test_accuracy'], 'test_accuracy')} at {spread(c.metrics[kind], kind)}"
+        for c, _ in front
     )
-    return f"By {metric.title.lower()}, nothing else is both cheaper and better: " + "; ".join(members)
+    return f"By {METRICS[kind].title.lower()}, nothing else is both cheaper and better: " + "; ".join(members)
 
 
 def claims(results: Results) -> Iterator[Section]:
@@ -258,8 +265,8 @@ def claims(results: Results) -> Iterator[Section]:
 def baseline(results: Results) -> Iterator[Section]:
     """These results beside those of another table."""
     if results.comparison:
-        pairs = [(pair, in_words(pair)) for pair in results.comparison.pairs]
-        content = {"pairs": pairs, "comparison": results.comparison}
+        rows = [(compared, in_words(compared)) for compared in results.comparison.compared]
+        content = {"rows": rows, "comparison": results.comparison}
         yield Section("baseline", "Beside the baseline", "baseline", content)
 
 
@@ -268,7 +275,7 @@ def _in_order(configurations: list[Configuration], metric: str) -> str:
     kind = METRICS[metric]
     order = sorted(
         (c for c in configurations if metric in c.metrics),
-        key=lambda c: c.metrics[metric].mean * (-1 if kind.better == "higher" else 1),
+        key=lambda c: c.metrics[metric].centre * (-1 if kind.better == "higher" else 1),
     )
     return f"{kind.title}, best first: " + "; ".join(
         f"{c.label} {spread(c.metrics[metric], metric)}" for c in order

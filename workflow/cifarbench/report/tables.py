@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from cifarbench.analysis.results import SHOWN, Configuration, Results
+from cifarbench.analysis.configuration import SHOWN, Configuration
+from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import write_text
-from cifarbench.records.metrics import METRICS
+from cifarbench.records.metrics import METRICS, Metric
 from cifarbench.report.words import printable
 
 KINDS = ("csv", "parquet", "md", "tex")
@@ -86,34 +87,39 @@ def _configuration(c: Configuration) -> dict[str, Any]:
         "id": c.key,
         "data set": c.first("data.name"),
         "model": c.first("config.model"),
-        "seeds": len(c.completed),
+        "seeds": len(c.runs),
     }
     for name in SHOWN:
         metric, seeds = METRICS[name], c.metrics.get(name)
         heading = metric.heading.lower()
-        row[heading] = None if seeds is None else metric.factor * seeds.mean
+        centre, low, high = seeds[1:] if seeds else (None, None, None)
+        row[heading] = _scaled(centre, metric)
         if metric.varies:
-            half = None if seeds is None else seeds.half
-            row[f"± {heading}"] = None if half is None else metric.factor * half
+            row |= {f"{heading}, low": _scaled(low, metric), f"{heading}, high": _scaled(high, metric)}
     return row
+
+
+def _scaled(value: float | None, metric: Metric) -> float | None:
+    return None if value is None else metric.factor * value
 
 
 def _differences(results: Results) -> list[dict[str, Any]]:
     return [
         {
-            "study": measured.study.name,
+            "study": measured.name,
             "best": measured.best.label,
             "other": rival.configuration.label,
-            "seeds": rival.difference.n,
-            "difference (points)": 100 * rival.difference.mean,
-            "low": None if rival.difference.low is None else 100 * rival.difference.low,
-            "high": None if rival.difference.high is None else 100 * rival.difference.high,
-            "p (adjusted)": rival.p,
+            "seeds of the best": rival.difference.seeds[0],
+            "seeds of the other": rival.difference.seeds[1],
+            "difference (points)": 100 * interval.mean,
+            "low": 100 * interval.low,
+            "high": 100 * interval.high,
+            "configurations in the family": rival.number,
             "told apart": "yes" if rival.differs else "no",
         }
         for measured in results.studies
         for rival in measured.rivals
-        if rival.difference is not None
+        if rival.difference is not None and (interval := rival.interval) is not None
     ]
 
 

@@ -4,8 +4,9 @@ import re
 import unicodedata
 from typing import Any
 
-from cifarbench.analysis.results import Seeds
-from cifarbench.records.metrics import METRICS
+from cifarbench.analysis.configuration import Seeds
+from cifarbench.analysis.stats import Interval
+from cifarbench.records.metrics import METRICS, TIMES
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -18,12 +19,28 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def spread(seeds: Seeds | None, metric: str) -> str:
-    """Write mean ± half the 95 % interval, in the metric's unit; the mean alone for a single value."""
+    """Write what the seeds of one configuration say: mean ± half the 95 % interval, or from where to where
+    if the mean is not in its middle; of times the median and from the lowest to the highest; of two seeds
+    both values, of one its value."""
     if seeds is None:
         return "–"
     kind = METRICS[metric]
-    around = f" ± {kind.number(seeds.half)}" if kind.varies and seeds.half is not None else ""
-    return f"{kind.number(seeds.mean)}{around} {kind.unit}".rstrip()
+    if not kind.varies or len(seeds.values) == 1:
+        return kind.write(seeds.centre)
+    if seeds.low is None or seeds.high is None:
+        return f"{listed([kind.number(value) for value in seeds.values])} {kind.unit}".rstrip()
+    half = (seeds.high - seeds.low) / 2
+    off_middle = abs(seeds.centre - (seeds.high + seeds.low) / 2)
+    if metric not in TIMES and off_middle <= 0.1 * half:
+        return f"{kind.number(seeds.centre)} ± {kind.number(half)} {kind.unit}".rstrip()
+    ends = f"({kind.number(seeds.low)} to {kind.number(seeds.high)})"
+    return f"{kind.number(seeds.centre)} {ends} {kind.unit}".rstrip()
+
+
+def points(interval: Interval) -> str:
+    """Write a difference of accuracies with its interval, in percentage points."""
+    mean, low, high = (100 * end for end in interval)
+    return f"{mean:.1f} points ({low:.1f} to {high:.1f})"
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cifarbench.data.loading import Scaling, denoised, scaling
+from cifarbench.data.manifest import read_manifest
 from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
@@ -20,7 +21,7 @@ from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.records.folder import WEIGHTS
 from cifarbench.records.record import Record
-from cifarbench.use.runs import Trained, choose, manifest_of
+from cifarbench.use.runs import Trained, choose
 
 BATCH = 500  # images per forward pass
 
@@ -113,5 +114,10 @@ def statistics(record: Record, data: Path) -> tuple[list[float], list[float]]:
     """Return mean and deviation of each channel of the images that a run was trained on."""
     if record.data.mean and record.data.std:
         return record.data.mean, record.data.std
-    manifest = manifest_of(record, data)
+    folder = data / record.data.name
+    manifest = read_manifest(folder)
+    if manifest.images_sha256 != record.data.images_sha256:
+        raise UserError(
+            f"{folder}: is not the data that run {record.run!r} was trained on; normalise that again"
+        )
     return manifest.mean, manifest.std

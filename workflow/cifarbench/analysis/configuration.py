@@ -1,0 +1,103 @@
+"""The runs of one configuration, and its metrics over their seeds."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cifarbench.analysis.stats import FEWEST, t_interval
+from cifarbench.records.metrics import METRICS, TIMES
+
+# What a configuration's row in the page's table says, and what an accuracy may cost.
+SHOWN = (
+    "test_accuracy",
+    "test_loss",
+    "seconds",
+    "top5_accuracy",
+    "calibration_error",
+    "images_per_second",
+    "parameters",
+    "flops",
+)
+COSTS = ("seconds", "parameters", "flops")
+
+
+class Seeds(NamedTuple):
+    """The values of one metric over the seeds of one configuration. `centre` is their mean, `low` and `high`
+    the ends of its 95 % interval; of times it is the median, with the lowest and the highest. There are no
+    ends for fewer than FEWEST values."""
+
+    values: list[float]
+    centre: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """From where to where a line around the centre goes: nowhere for want of seeds."""
+        low, high = (self.centre if end is None else end for end in (self.low, self.high))
+        return low, high
+
+
+class Configuration(NamedTuple):
+    """The runs of one configuration that have a record, diverged ones too, and their metrics."""
+
+    key: str
+    label: str
+    runs: pd.DataFrame
+    metrics: dict[str, Seeds]
+
+    @property
+    def diverged(self) -> int:
+        return int((self.runs["status"] == "diverged").sum())
+
+    @property
+    def chosen_on_test(self) -> bool:
+        return bool((self.runs["final.chosen_by"] == "best_test").any())
+
+    @property
+    def accuracies(self) -> list[float]:
+        return self.metrics["test_accuracy"].values
+
+    @property
+    def resolution(self) -> float:
+        """Return the step in which accuracies are counted."""
+        return 1 / float(self.first("final.test.images"))
+
+    def first(self, column: str) -> Any:
+        """Return a column's value in the first run; the same in all, as of the data or model."""
+        return self.runs[column].iloc[0]
+
+    def by_seed(self, column: str) -> dict[int, Any]:
+        """Return a column of the runs that have a value there."""
+        if column not in self.runs:
+            return {}
+        pairs = zip(self.runs["config.seed"], self.runs[column], strict=True)
+        return {int(seed): value for seed, value in pairs if value is not None}
+
+
+def configuration(key: str, label: str, rows: pd.DataFrame) -> Configuration:
+    runs = rows[rows["status"] != "missing"]
+    metrics = {}
+    for name in SHOWN:
+        column = METRICS[name].column
+        # A diverged run ends early, so its times say nothing.
+        counted = runs[runs["status"] == "completed"] if name in TIMES else runs
+        values = counted[column].dropna().astype(float).tolist() if column in runs else []
+        if values:
+            metrics[name] = over_seeds(values, name)
+    return Configuration(key, label, runs, metrics)
+
+
+def over_seeds(values: Sequence[float], metric: str) -> Seeds:
+    if metric in TIMES:
+        ends = (min(values), max(values)) if len(values) >= FEWEST else (None, None)
+        return Seeds(list(values), float(np.median(values)), *ends)
+    interval = t_interval(values, METRICS[metric].is_share)
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return Seeds(list(values), float(np.mean(values)), low, high)
+
+
+def best_first(configurations: Sequence[Configuration]) -> list[Configuration]:
+    return sorted(configurations, key=lambda c: -c.metrics["test_accuracy"].centre)
