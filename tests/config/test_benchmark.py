@@ -87,6 +87,10 @@ def config_with(**run: object) -> dict[str, object]:
             "format: missing; add it; did you mean 'cifar10'?",
         ),
         (
+            {**config_with(), "datasets": [{"name": "x", "format": "folder", "source": "/dev/null"}]},
+            "datasets[0]: /dev/null: is a pipe or device; set `source` to a folder or archive",
+        ),
+        (
             {**config_with(), "datasets": [{"name": "x", "format": "folder", "source": "s3://b/x.zip"}]},
             "source: 's3://b/x.zip' is not allowed: only http:// and https:// are downloaded",
         ),

@@ -97,6 +97,15 @@ def test_a_disk_with_no_room_is_said_in_a_line(
     assert "No space left on device; make room" in fails(*call(server, tmp_path / "data/archive.tar.gz"))
 
 
+def test_what_a_killed_download_left_is_removed(server: Server, tmp_path: Path) -> None:
+    stray = tmp_path / "data/.archive.tar.gz.999999999.part"
+    stray.mkdir(parents=True)
+    (stray / "tmpabc").write_bytes(b"half of it")
+    output = tmp_path / "data/archive.tar.gz"
+    assert main([str(argument) for argument in call(server, output)]) == 0
+    assert list(output.parent.iterdir()) == [output]
+
+
 def test_where_a_data_set_comes_from() -> None:
     official = {name: entry.archives[0] for name, entry in CATALOGUE.items() if entry.archives}
     assert downloads(Dataset(name="cifar10")) == {"cifar-10-binary.tar.gz": official["cifar10"]}

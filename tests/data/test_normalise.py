@@ -61,6 +61,20 @@ def test_a_disk_with_no_room_leaves_nothing_behind(digits: Path, tmp_path: Path,
     assert list(tmp_path.glob("out/*")) == []
 
 
+def test_a_file_system_that_turns_read_only_is_said_in_a_line(
+    tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removing the temporary file is refused as well, and must not hide why the rest was."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "chmod", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    line = fails("normalise", "--name", "digits", "--format", "digits", "--output", tmp_path / "out")
+    assert f"{IMAGES}: cannot be written: Read-only file system" in line
+
+
 def test_a_bad_source_leaves_nothing_behind(tmp_path: Path, fails: Callable[..., str]) -> None:
     (image_folder(tmp_path / "mine") / "test/bees/x.txt").write_text("no image")
     call = ["--name", "mine", "--format", "folder", "--source", tmp_path / "mine"]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from cifarbench.data.readers.read import read_source
+from cifarbench.data.readers.source import Request
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 from helpers.archives import NAMES, add, batches, image_folder, official_binary, official_python, packed
@@ -19,7 +20,7 @@ from helpers.repository import REPOSITORY
 
 def refusal(format: str, path: Path | None, sha256: str | None = None) -> str:
     with pytest.raises(UserError) as caught:
-        read_source(format, path, sha256)
+        read_source(format, Request(path, sha256))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -30,7 +31,7 @@ def test_official_archives_are_read_in_their_order(
     tmp_path: Path, format: str, make: Callable[[Path, str], Path]
 ) -> None:
     path = make(tmp_path / "archive.tar.gz", format)
-    source = read_source(format, path, sha256_of(path))
+    source = read_source(format, Request(path, sha256_of(path)))
     *train, test = batches(format).values()
     assert np.array_equal(source.train_images, np.concatenate([images for images, _ in train]))
     assert np.array_equal(source.train_labels, np.concatenate([labels for _, labels in train]))
@@ -64,7 +65,7 @@ def test_an_archive_of_another_layout_is_refused(tmp_path: Path) -> None:
 
 
 def test_digits_are_the_real_ones() -> None:
-    source = read_source("digits", None)
+    source = read_source("digits", Request(None))
     assert source.train_images.shape == (1437, 3, 32, 32)
     assert source.test_images.shape == (360, 3, 32, 32)
     assert source.train_images.dtype == np.uint8
@@ -77,7 +78,7 @@ def test_digits_are_the_real_ones() -> None:
 def test_a_folder_is_read_from_disk_and_from_every_archive(tmp_path: Path, kind: str) -> None:
     folder = image_folder(tmp_path / "mine")
     (folder / "train/ants/.DS_Store").write_text("hidden")
-    source = read_source("folder", packed(folder, kind))
+    source = read_source("folder", Request(packed(folder, kind)))
     assert source.classes == ["ants", "bees"]
     assert source.train_images.shape == (12, 3, 32, 32)
     assert np.array_equal(source.train_labels, [0] * 6 + [1] * 6)
@@ -87,11 +88,11 @@ def test_a_folder_is_read_from_disk_and_from_every_archive(tmp_path: Path, kind:
 
 def test_without_a_test_folder_a_fifth_of_each_class_is_drawn(tmp_path: Path) -> None:
     folder = image_folder(tmp_path / "mine", splits=("",), per_class=10)
-    source = read_source("folder", folder)
+    source = read_source("folder", Request(folder))
     assert source.test_was_drawn
     assert np.bincount(source.test_labels).tolist() == [2, 2]
     assert np.bincount(source.train_labels).tolist() == [8, 8]
-    again = read_source("folder", folder)
+    again = read_source("folder", Request(folder))
     assert np.array_equal(source.test_images, again.test_images)
     both = np.concatenate([source.train_images, source.test_images])
     assert len(np.unique(both.reshape(20, -1), axis=0)) == 20
@@ -105,10 +106,10 @@ def test_any_mode_of_image_becomes_three_upright_channels(tmp_path: Path) -> Non
     exif[0x0112] = 6  # rotate by 90 degrees to show
     sideways.save(folder / "train/ants/0.png", exif=exif)
     Image.new("RGBA", (8, 8), (1, 2, 3, 0)).save(folder / "train/ants/1.png")
-    source = read_source("folder", folder)
+    source = read_source("folder", Request(folder))
     assert source.train_images[0, :, 2, 16].tolist() == [255, 255, 255]
     assert source.train_images[0, :, 29, 16].tolist() == [0, 0, 0]
-    assert source.train_images[1, :, 16, 16].tolist() == [1, 2, 3]
+    assert source.train_images[1, :, 16, 16].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "train/../../evil.png", "C:/evil.png"])
@@ -202,7 +203,7 @@ def test_huge_images_are_refused_not_decoded(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_archive_of_the_example_is_read() -> None:
-    source = read_source("folder", REPOSITORY / "examples/own-data/digits.zip")
+    source = read_source("folder", Request(REPOSITORY / "examples/own-data/digits.zip"))
     assert source.classes == ["eight", "nine", "three"]
     assert len(source.train_images) == 90
     assert len(source.test_images) == 30

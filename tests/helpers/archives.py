@@ -13,6 +13,7 @@ SPLITS = {
     "cifar10": ([f"data_batch_{n}" for n in range(1, 6)], "test_batch"),
     "cifar100": (["train"], "test"),
 }
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
 NAMES = {"cifar10": [f"class{k}" for k in range(10)], "cifar100": [f"fine{k}" for k in range(100)]}
 
 
@@ -84,3 +85,13 @@ def packed(folder: Path, kind: str) -> Path:
         with tarfile.open(path, f"w:{kind.removeprefix('.tar').removeprefix('.')}") as archive:
             archive.add(folder, "top")
     return path
+
+
+def pictures(folder: Path, *places: str, each: int = 5) -> Path:
+    """Write `each` pictures into each of `places`, all different."""
+    for place in places:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        for n in range(each):
+            noise = np.random.default_rng([n, *place.encode()]).integers(0, 256, (8, 8, 3), np.uint8)
+            Image.fromarray(noise).save(folder / place / f"{n}.png")
+    return folder

@@ -226,7 +226,7 @@ def steps_on_a_gpu(digits: Path, monkeypatch: pytest.MonkeyPatch, **knobs: objec
             part = ImageSet(images, torch.empty(20, dtype=torch.int64), torch.arange(20))
             scaling = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
             model = build_model(config, 10)
-        engine = Engine(config, Data(read_manifest(digits), part, part, part, scaling), model, GPU)
+        engine = Engine(config, Data(read_manifest(digits), "", part, part, part, scaling), model, GPU)
         for _ in range(2):
             if to_be_recorded(config, GPU):  # as RecordedStep does
                 engine.optimizers.groups[0]["lr"] = torch.tensor(config.learning_rate, device=GPU)

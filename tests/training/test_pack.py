@@ -77,7 +77,7 @@ def test_a_result_from_other_data_is_not_taken(
     assert main(["pack", KNOBS, "--data", str(digits), "--output", str(tmp_path)]) == 0
     output = tmp_path / run_id(TrainConfig(**SMALL))
     packed = read_record(output / PACKED / RECORD)
-    monkeypatch.setattr(pack, "sha256_of", lambda _: "another")
+    monkeypatch.setattr(pack, "manifest_sha256", lambda _: "another")
     assert train(digits, output).seconds.total != packed.seconds.total
 
 

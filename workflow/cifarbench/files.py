@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,7 +38,27 @@ def atomic(path: Path) -> Iterator[Path]:
             "make room or choose another folder and run again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a file system that has become read-only, as the error above says
+            temporary.unlink(missing_ok=True)
+
+
+def remove_strays(path: Path) -> None:
+    """Remove what processes that are gone from this machine left of writing `path`."""
+    for stray in path.parent.glob(f".{path.name}.*.part"):
+        process = stray.name.split(".")[-2]
+        with suppress(OSError):
+            if not (process.isdecimal() and _is_running(int(process))):
+                shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

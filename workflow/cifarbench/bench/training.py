@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.files import write_text
+from cifarbench.files import sha256_of, write_text
 
 MODELS = ("lenet5", "baseline", "alexnet8", "inception10", "vgg16", "resnet18")
 # What is timed on each device: (model, batch size).
@@ -267,7 +267,7 @@ def our_steps(net: Any, config: TrainConfig, device: Any) -> Any:
         name="bench",
         format="folder",
         source_sha256="",
-        images_sha256="",
+        images_sha256=sha256_of(folder / IMAGES_FILE),
         classes=list("0123456789"),
         train_images=[],
         test_images=[],

@@ -6,8 +6,13 @@ example: cifarbench normalise --name digits --format digits --output data/digits
 import argparse
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.data.normalise import normalise
+from cifarbench.data.readers.source import Request
+from cifarbench.errors import UserError, explain
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -16,7 +21,15 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--source", type=Path, help="archive or folder; digits need none")
     verb.add_argument("--sha256", help="checksum that the archive must have")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
+    for name, field in ReadOptions.model_fields.items():
+        help = f"{field.description} (default: {field.default})"
+        verb.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", default=field.default, help=help)
 
 
 def run(args: argparse.Namespace) -> None:
-    normalise(args.name, args.format, args.source, args.sha256, args.output)
+    given = {name: getattr(args, name) for name in ReadOptions.model_fields}
+    try:
+        options = ReadOptions.model_validate(given)
+    except ValidationError as error:
+        raise UserError(explain(error, "flags", ReadOptions.model_fields)) from None
+    normalise(args.name, args.format, Request(args.source, args.sha256, options), args.output)

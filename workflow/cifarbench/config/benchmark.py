@@ -35,7 +35,21 @@ class OwnModel(_Strict):
     file: str = Field(description="Python file with a function build(classes, *, knobs)")
 
 
-class Dataset(_Strict):
+def option(default: Any, help: str, **bounds: Any) -> Any:
+    """Declare an option that a plan holds only where it is not the default."""
+    return Field(default, description=help, exclude_if=lambda value: value == default, **bounds)
+
+
+class ReadOptions(_Strict):
+    """How images become pixels, and how large they may be, lest a small archive fill all memory."""
+
+    background: str = option("#ffffff", "colour behind transparent pixels", pattern="^#[0-9a-fA-F]{6}$")
+    max_pixels: int = option(50_000_000, "pixels that an image may have", ge=1)
+    max_files: int = option(2_000_000, "files that an archive or folder may hold", ge=1)
+    max_bytes: int = option(20_000_000_000, "bytes that an archive may hold, unpacked", ge=1)
+
+
+class Dataset(ReadOptions):
     """A data set, where it comes from, and how it is read."""
 
     name: Slug = Field(description="name that runs use")

@@ -1,18 +1,17 @@
 """The files of an archive or folder, read one by one; nothing is unpacked to disk."""
 
 import hashlib
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from cifarbench.config.benchmark import ReadOptions
+from cifarbench.data.packed import Member, check_size, reader_of, shown
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
-TAR_AT = 257  # where an uncompressed tar says `ustar`
-KINDS = ".tar, .tar.gz, .tar.bz2, .tar.xz or .zip"
-
-Member = tuple[PurePosixPath, bytes | None]  # path inside; content, None for a directory
+# What systems and programs leave beside the files of a user; names that begin with a dot are others.
+LEFTOVERS = {"__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "icon\r"}
 
 
 def known_sha256(path: Path, made_from_it: Path, recorded: str | None) -> str:
@@ -21,85 +20,116 @@ def known_sha256(path: Path, made_from_it: Path, recorded: str | None) -> str:
     `made_from_it` is the file that was made when the hash was recorded. Files that are touched or moved
     are hashed again, so that only another content gives another hash.
     """
-    inside = [path, *path.rglob("*")] if path.is_dir() else [path]
-    if recorded and made_from_it.exists():
-        made = made_from_it.stat().st_mtime
-        if all(entry.lstat().st_ctime < made for entry in inside):
-            return recorded
+    if recorded and made_from_it.exists() and not _changed_after(made_from_it.stat().st_mtime, path):
+        return recorded
     return sha256_of_files(path)
+
+
+def _changed_after(time: float, path: Path) -> bool:
+    inside = [path, *(entry for _, entry in walk(path))] if path.is_dir() else [path]
+    with suppress(OSError):  # of a link to nothing, which reading will name
+        return any(max(entry.lstat().st_ctime, entry.stat().st_ctime) >= time for entry in inside)
+    return True
 
 
 def sha256_of_files(path: Path) -> str:
     """Hash an archive's bytes, or the names and contents of all files of a folder in order."""
+    check_source(path)
     if path.is_file():
         return sha256_of(path)
     digest = hashlib.sha256()
     for name, content in members(path):
         if content is not None:
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
     return digest.hexdigest()
 
 
-def members(path: Path) -> Iterator[Member]:
-    """Yield the directories and files of a folder, .tar* or .zip; hidden ones are left out.
+def check_source(path: Path) -> None:
+    """Raise UserError for what is neither a file nor a folder."""
+    if not path.exists():
+        reason = "is a link to what does not exist" if path.is_symlink() else "does not exist"
+        raise UserError(f"{path}: {reason}; set `source` to a folder or archive that does")
+    if not (path.is_dir() or path.is_file()):
+        raise UserError(f"{path}: is a pipe or device; set `source` to a folder or archive")
 
-    Raise UserError for an archive that is broken or has a member that points outside.
+
+def check_apart(source: Path, output: Path) -> None:
+    """Raise UserError for a source folder that what is made of it would become a part of."""
+    inside = (output.resolve(), *output.resolve().parents)
+    if source.is_dir() and source.resolve() in inside:
+        raise UserError(
+            f"{source}: is or holds {output}, where the data set is written; "
+            "keep your images elsewhere, or give the data set another name"
+        )
+
+
+def members(path: Path, options: ReadOptions | None = None) -> Iterator[Member]:
+    """Yield the directories and files of a folder or archive in their order, without leftovers of systems.
+
+    Raise UserError for an archive that is broken, points outside, or is larger than `options` allow.
     """
-    if path.is_dir():
-        yield from _of_folder(path)
-    elif not path.is_file():
-        raise UserError(f"{path}: does not exist; set `source` to a folder or archive that does")
-    else:
+    check_source(path)
+    limits = options or ReadOptions()
+    read = _of_folder if path.is_dir() else reader_of(path)
+    seen: set[PurePosixPath] = set()
+    for count, member in enumerate(_naming_faults(path, read(path, limits)), start=1):
+        if count > limits.max_files:
+            raise UserError(
+                f"{path}: holds more than {limits.max_files:,} files; raise max_files of this data set"
+            )
+        if member.content is not None and member.name in seen:
+            raise UserError(f"{path}: holds {shown(member.name)} twice; remove one")
+        seen.add(member.name)
+        if not _is_leftover(member.name):
+            yield member
+
+
+def _naming_faults(path: Path, inside: Iterator[Member]) -> Iterator[Member]:
+    """Turn whatever goes wrong in reading into a line that says after which member."""
+    fault, where = "cannot be read" if path.is_dir() else "the archive is broken", "its beginning"
+    while True:
         try:
-            yield from _reader_of(path)(path)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-            raise UserError(f"{path}: the archive is broken: {error}; fetch it again") from None
+            member = next(inside)
+        except StopIteration:
+            return
+        except UserError:
+            raise
+        # Formats, compressions and encryptions fail in ways of their own, which no list of types covers.
+        except Exception as error:
+            reason = shown(error) or type(error).__name__
+            raise UserError(f"{path}: {fault} after {where}: {reason}; fetch or pack it again") from None
+        where = shown(member.name)
+        yield member
 
 
-def _reader_of(path: Path) -> Callable[[Path], Iterator[Member]]:
-    """Tell the kind of an archive by its first bytes, since an address may have no suffix."""
-    with path.open("rb") as file:
-        start = file.read(TAR_AT + 5)
-    if start.startswith(b"PK"):
-        return _of_zip
-    if start.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"BZh")) or start[TAR_AT:] == b"ustar":
-        return _of_tar
-    raise UserError(f"{path}: is no archive that can be read: {KINDS}, or a folder")
+def _of_folder(path: Path, limits: ReadOptions) -> Iterator[Member]:
+    for name, entry in walk(path):
+        if entry.is_dir():
+            yield Member(name, None)
+            continue
+        if not entry.is_file():
+            kind = "a link to what does not exist" if not entry.exists() else "a pipe or device"
+            raise UserError(f"{path}: {shown(name)} is {kind}; remove it")
+        check_size(path, name, entry.stat().st_size, limits)
+        yield Member(name, entry.read_bytes())
 
 
-def _of_folder(path: Path) -> Iterator[Member]:
-    for entry in sorted(path.rglob("*")):
-        name = PurePosixPath(entry.relative_to(path).as_posix())
-        if not _hidden(name):
-            yield name, None if entry.is_dir() else entry.read_bytes()
+def walk(path: Path, _above: tuple[Path, ...] = ()) -> Iterator[tuple[PurePosixPath, Path]]:
+    """Yield everything inside a folder, by name, each folder before its content; links are followed.
+
+    Raise UserError for a link to a folder that holds it.
+    """
+    above = (*_above, path.resolve())
+    for entry in sorted(path.iterdir()):
+        if _is_leftover(PurePosixPath(entry.name)):
+            continue
+        yield PurePosixPath(entry.name), entry
+        if entry.is_dir():
+            if entry.resolve() in above:
+                raise UserError(f"{shown(entry)}: is a link to a folder that holds it; remove it")
+            for name, inner in walk(entry, above):
+                yield entry.name / name, inner
 
 
-def _of_tar(path: Path) -> Iterator[Member]:
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = _inside(path, member.name)
-            if not (member.isdir() or member.isfile()):
-                raise UserError(f"{path}: member {member.name!r} is a link or device; pack plain files only")
-            file = archive.extractfile(member)
-            if not _hidden(name):
-                yield name, file.read() if file else None
-
-
-def _of_zip(path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            name = _inside(path, info.filename)
-            if not _hidden(name):
-                yield name, None if info.is_dir() else archive.read(info)
-
-
-def _inside(path: Path, name: str) -> PurePosixPath:
-    inside = PurePosixPath(name.replace("\\", "/"))
-    is_drive = ":" in name.split("/")[0]  # C:/ on Windows
-    if inside.is_absolute() or ".." in inside.parts or is_drive:
-        raise UserError(f"{path}: member {name!r} points outside the archive; not read, do not trust it")
-    return inside
-
-
-def _hidden(name: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db") for part in name.parts)
+def _is_leftover(name: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part.casefold() in LEFTOVERS for part in name.parts)

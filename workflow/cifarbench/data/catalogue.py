@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cifarbench.config.benchmark import Config, Dataset, is_url
+from cifarbench.config.benchmark import Config, Dataset, ReadOptions, is_url
+from cifarbench.data.archives import check_apart, check_source
 from cifarbench.errors import UserError, suggest
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -118,6 +119,9 @@ def check_datasets(config: Config) -> None:
     for index, dataset in enumerate(config.datasets):
         try:
             format_of(dataset)
+            if dataset.source and not is_url(dataset.source) and Path(dataset.source).exists():
+                check_source(Path(dataset.source))
+                check_apart(Path(dataset.source), Path("data", dataset.name))
         except UserError as error:
             raise UserError(f"datasets[{index}]: {error}") from None
 
@@ -130,6 +134,16 @@ def downloads(dataset: Dataset) -> dict[str, Archive]:
     elif dataset.source is not None:
         return {}
     return {file_name(archive.url): archive for archive in archives}
+
+
+def read_flags(dataset: Dataset) -> list[str]:
+    """Return the flags of `cifarbench normalise` that say how this data set is read and checked."""
+    fields = ReadOptions.model_fields
+    given = {
+        name: getattr(dataset, name) for name in fields if getattr(dataset, name) != fields[name].default
+    }
+    given |= {"sha256": dataset.sha256} if dataset.sha256 else {}
+    return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def file_name(url: str) -> str:

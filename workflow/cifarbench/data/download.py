@@ -1,8 +1,11 @@
 """Fetch an archive and verify it: `cifarbench download --url U --sha256 S --output FILE`."""
 
+import os
+import shutil
 from pathlib import Path
 
 from cifarbench.errors import UserError
+from cifarbench.files import remove_strays, sha256_of
 
 TRIES = 3
 TIMEOUT_SECONDS = 60
@@ -13,20 +16,13 @@ def download(url: str, sha256: str, output: Path) -> None:
 
     A broken transfer starts again from the beginning, TRIES times in all. Raise UserError otherwise.
     """
-    import pooch
     import requests
 
     remedy = "or set `source` of this data set to a local copy"
-    fetcher = pooch.create(
-        path=output.parent,
-        base_url="",
-        registry={output.name: f"sha256:{sha256}"},
-        urls={output.name: url},
-        retry_if_failed=TRIES - 1,
-    )
-    pooch.get_logger().setLevel("WARNING")
+    remove_strays(output)
     try:
-        fetcher.fetch(output.name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS))
+        if not (output.is_file() and sha256_of(output) == sha256):
+            _fetch(url, sha256, output)
     except requests.HTTPError as error:
         answer = str(error).split(" for url")[0]  # such as '404 Client Error: Not Found'
         raise UserError(f"{url}: the server answered {answer}; check the address, {remedy}") from None
@@ -38,3 +34,24 @@ def download(url: str, sha256: str, output: Path) -> None:
         ) from None
     except OSError as error:
         raise UserError(f"{output}: cannot be written: {error.strerror}; make room and run again") from None
+
+
+def _fetch(url: str, sha256: str, output: Path) -> None:
+    import pooch
+
+    # A folder of its own for what pooch writes meanwhile, so that the next call can clear up after a kill.
+    folder = output.with_name(f".{output.name}.{os.getpid()}.part")
+    pooch.get_logger().setLevel("WARNING")
+    fetcher = pooch.create(
+        path=folder,
+        base_url="",
+        registry={"archive": f"sha256:{sha256}"},
+        urls={"archive": url},
+        retry_if_failed=TRIES - 1,
+    )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        fetcher.fetch("archive", downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS))
+        (folder / "archive").replace(output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

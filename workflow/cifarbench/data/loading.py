@@ -8,8 +8,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from cifarbench.config.knobs import TrainConfig
-from cifarbench.data.manifest import IMAGES, Manifest, read_manifest
+from cifarbench.config.knobs import TrainConfig, default_of
+from cifarbench.data.integrity import check_images
+from cifarbench.data.manifest import IMAGES, Manifest, manifest_sha256, read_manifest
 from cifarbench.data.splits import stratified_split
 from cifarbench.errors import UserError
 
@@ -55,6 +56,7 @@ class Data:
     """What one run sees."""
 
     manifest: Manifest
+    manifest_sha256: str
     train: ImageSet
     validation: ImageSet
     test: ImageSet
@@ -66,26 +68,62 @@ class Data:
 
 def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
     """Load `folder` as a run wants it. Jobs on one machine share the file's pages; none copies it on disk."""
-    manifest = read_manifest(folder)
-    try:
-        with safe_open(folder / IMAGES, framework="pt") as file:
-            train, test = (
-                {name: file.get_tensor(f"{part}_{name}") for name in ("images", "labels")}
-                for part in ("train", "test")
-            )
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder / IMAGES}: cannot be read: {error}; run `cifarbench normalise`") from None
-    images, labels = denoised(train["images"], config.denoise).to(device), train["labels"].to(device)
-    stay, held_out = (torch.from_numpy(rows).to(device) for rows in split_rows(train["labels"], config))
-    test_images, test_labels = denoised(test["images"], config.denoise).to(device), test["labels"].to(device)
-    every_row = torch.arange(len(test_labels), device=device)
+    manifest, digest = read_manifest(folder), manifest_sha256(folder)
+    check_images(folder, manifest)
+    parts = {
+        part: ImageSet(
+            denoised(images, config.denoise).to(device), labels.to(device), every_row(labels, device)
+        )
+        for part, (images, labels) in read_parts(folder, manifest).items()
+    }
+    train = parts["train"]
+    if manifest.validation_images is None:
+        stay, held_out = (
+            torch.from_numpy(rows).to(device) for rows in split_rows(train.labels.cpu(), config)
+        )
+        validation = replace(train, rows=held_out)
+        train = replace(train, rows=stay)
+    else:
+        check_nothing_is_held_out(manifest, config)
+        validation = parts["validation"]
     return Data(
         manifest,
-        ImageSet(images, labels, stay),
-        ImageSet(images, labels, held_out),
-        ImageSet(test_images, test_labels, every_row),
+        digest,
+        train,
+        validation,
+        parts["test"],
         scaling(config, manifest.mean, manifest.std, device),
     )
+
+
+def read_parts(folder: Path, manifest: Manifest) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return images (N, 3, 32, 32) uint8 and labels (N,) of each part of a data set."""
+    names = ["train", "test"] if manifest.validation_images is None else ["train", "validation", "test"]
+    try:
+        with safe_open(folder / IMAGES, framework="pt") as file:
+            return {
+                name: (file.get_tensor(f"{name}_images"), file.get_tensor(f"{name}_labels")) for name in names
+            }
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder / IMAGES}: cannot be read: {error}; run `cifarbench normalise`") from None
+
+
+def every_row(labels: Tensor, device: torch.device) -> Tensor:
+    return torch.arange(len(labels), device=device)
+
+
+def check_nothing_is_held_out(manifest: Manifest, config: TrainConfig) -> None:
+    """Raise UserError for knobs that draw validation images from a data set that has its own.
+
+    `validation_images` may be left at its default, or be 0: nothing is held out of the training images.
+    """
+    given = sum(manifest.validation_images or [])
+    for name, allowed in (("validation_images", (0, default_of("validation_images"))), ("data_seed", (0,))):
+        if getattr(config, name) not in allowed:
+            raise UserError(
+                f"{name}: {getattr(config, name)} is not allowed: data set {manifest.name!r} has {given} "
+                "validation images of its own, which are used; remove it"
+            )
 
 
 def split_rows(labels: Tensor, config: TrainConfig) -> tuple[np.ndarray, np.ndarray]:

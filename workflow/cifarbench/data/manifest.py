@@ -1,14 +1,17 @@
 """What a normalised data set says of itself, in `manifest.json` beside its images."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from cifarbench.files import read_model
+from cifarbench.errors import UserError
+from cifarbench.files import read_model, sha256_of
 
 IMAGES = "images.safetensors"
 MANIFEST = "manifest.json"
+NAMED = 10  # classes or files that a line names
 
 
 class Manifest(BaseModel):
@@ -30,7 +33,77 @@ class Manifest(BaseModel):
     mean: list[float]
     """Per channel, of the training images, as a fraction of 255."""
     std: list[float]
+    validation_images: list[int] | None = None
+    """None where the source has no validation images of its own."""
+    folders: dict[str, str] = {}
+    """By part, the folder of the source that it was read from."""
+    kinds: dict[str, int] = {}
+    """Images of each format and mode before they were decoded."""
+    background: str = "#ffffff"
+    """Behind transparent pixels."""
+    left_out: list[str] = []
+    """Files of the source that are not used."""
+    repeats: dict[str, int] = {}
+    """Training images that are the same as one before, and images of other parts that are training images."""
+
+
+def manifest_sha256(folder: Path) -> str:
+    """Hash the manifest. Raise UserError if there is none."""
+    try:
+        return sha256_of(folder / MANIFEST)
+    except OSError as error:
+        raise UserError(
+            f"{folder / MANIFEST}: cannot be read: {error.strerror}; make it with `cifarbench normalise`"
+        ) from None
 
 
 def read_manifest(folder: Path) -> Manifest:
     return read_model(Manifest, folder / MANIFEST, "cifarbench normalise")
+
+
+def description(manifest: Manifest) -> Iterator[str]:
+    """Say what was decided when the data set was read, a line each."""
+    yield f"source: sha256 {manifest.source_sha256}"
+    yield f"{len(manifest.classes)} classes: {_some(manifest.classes)}"
+    yield f"train: {_counted(manifest.train_images)}{_from(manifest, 'train')}"
+    if manifest.validation_images is not None:
+        yield f"validation: {_counted(manifest.validation_images)}, given{_from(manifest, 'validation')}"
+    how = "drawn from what else would train, a fifth of each class" if manifest.test_was_drawn else "given"
+    yield f"test: {_counted(manifest.test_images)}, {how}{_from(manifest, 'test')}"
+    if manifest.kinds:
+        yield "read: " + ", ".join(f"{count:,} {kind}" for kind, count in manifest.kinds.items())
+    if manifest.left_out:
+        yield f"left out: {len(manifest.left_out):,} files: {_some(manifest.left_out)}"
+
+
+def warnings(manifest: Manifest) -> Iterator[str]:
+    """Say what a reader of the results must know of the images."""
+    train = sum(manifest.train_images)
+    for part, count in manifest.repeats.items():
+        if count == 0:
+            continue
+        if part == "train":
+            alike = (
+                "all training images are the same"
+                if count == train - 1
+                else f"{count:,} training images repeat another"
+            )
+            yield alike
+        else:
+            yield f"{count:,} {part} images are training images, too"
+    for channel, std in zip(("red", "green", "blue"), manifest.std, strict=True):
+        if std == 0:
+            yield f"the {channel} channel is the same in all training images"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+
+
+def _counted(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{sum(counts):,} images, {f'{low:,} to {high:,}' if low < high else f'{low:,}'} of each class"
+
+
+def _from(manifest: Manifest, part: str) -> str:
+    return f", from {manifest.folders[part]}/" if part in manifest.folders else ""

@@ -3,31 +3,32 @@
 `cifarbench normalise --name cifar10 --format cifar10 --source ARCHIVE --output data/cifar10`
 """
 
+import hashlib
+import logging
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from cifarbench.data.manifest import IMAGES, MANIFEST, Manifest
+from cifarbench.data.archives import check_apart
+from cifarbench.data.manifest import IMAGES, MANIFEST, Manifest, description, warnings
 from cifarbench.data.readers.read import read_source
-from cifarbench.data.readers.source import Images, Labels
-from cifarbench.files import atomic, sha256_of, write_text
+from cifarbench.data.readers.source import Images, Labels, Request, Source
+from cifarbench.files import atomic, remove_strays, sha256_of, write_text
+
+log = logging.getLogger(__name__)
 
 
-def normalise(name: str, format: str, source: Path | None, sha256: str | None, output: Path) -> Manifest:
-    """Write `images.safetensors` and `manifest.json` into `output`, the manifest last."""
-    data = read_source(format, source, sha256)
+def normalise(name: str, format: str, request: Request, output: Path) -> Manifest:
+    """Write `images.safetensors` and `manifest.json` into `output`; log what was decided."""
+    if request.path:
+        check_apart(request.path, output)
+    for file in (IMAGES, MANIFEST):
+        remove_strays(output / file)
+    data = read_source(format, request)
     with atomic(output / IMAGES) as temporary:
-        save_file(
-            {
-                "train_images": np.ascontiguousarray(data.train_images),
-                "train_labels": data.train_labels,
-                "test_images": np.ascontiguousarray(data.test_images),
-                "test_labels": data.test_labels,
-            },
-            temporary,
-        )
+        save_file(_tensors(data), temporary)
     mean, std = channel_statistics(data.train_images)
     manifest = Manifest(
         name=name,
@@ -40,9 +41,48 @@ def normalise(name: str, format: str, source: Path | None, sha256: str | None, o
         test_was_drawn=data.test_was_drawn,
         mean=mean.tolist(),
         std=std.tolist(),
+        validation_images=_per_class(data.validation[1], data.classes) if data.validation else None,
+        folders=dict(data.folders),
+        kinds=dict(sorted(data.kinds.items())),
+        background=request.options.background,
+        left_out=list(data.left_out),
+        repeats=repeats(data),
     )
     write_text(output / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    for line in description(manifest):
+        log.info("%s", line)
+    for line in warnings(manifest):
+        log.warning("warning: %s", line)
     return manifest
+
+
+def _tensors(data: Source) -> dict[str, NDArray[np.generic]]:
+    parts = {"train": (data.train_images, data.train_labels), "test": (data.test_images, data.test_labels)}
+    if data.validation:
+        parts["validation"] = data.validation
+    return {
+        f"{part}_{name}": np.ascontiguousarray(array)
+        for part, arrays in parts.items()
+        for name, array in zip(("images", "labels"), arrays, strict=True)
+    }
+
+
+def repeats(data: Source) -> dict[str, int]:
+    """Count training images that are the same as one before, and others that are training images, too."""
+    train = _hashes(data.train_images)
+    known = set(train)
+    found = {"train": len(train) - len(known)}
+    for part, images in {
+        "validation": data.validation and data.validation[0],
+        "test": data.test_images,
+    }.items():
+        if images is not None:
+            found[part] = sum(digest in known for digest in _hashes(images))
+    return found
+
+
+def _hashes(images: Images) -> list[bytes]:
+    return [hashlib.sha256(image.tobytes()).digest() for image in images]
 
 
 def channel_statistics(images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -70,6 +70,11 @@ class DataFacts(_Part):
     mean: list[float] | None = None
     std: list[float] | None = None
     """Of all training images, per channel, as fractions of 255; None in older records."""
+    background: str | None = None
+    """Behind transparent pixels; None in older records."""
+    description: list[str] = []
+    """What was decided when the data set was read, and what its reader must know; empty in older records."""
+    warnings: list[str] = []
 
 
 class ModelFacts(_Part):

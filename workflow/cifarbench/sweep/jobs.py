@@ -14,7 +14,8 @@ from cifarbench.config.benchmark import Config, locate
 from cifarbench.config.flags import flags
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.archives import known_sha256
-from cifarbench.data.catalogue import Archive, downloads
+from cifarbench.data.catalogue import Archive, downloads, read_flags
+from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
 from cifarbench.models.catalogue import BUILTIN_MODELS, model_file
 from cifarbench.plan.grid import Run
@@ -164,8 +165,8 @@ class Jobs:
     def source_flags(self, dataset: str, staged: Sequence[str]) -> list[str]:
         """Return the flags of `cifarbench normalise`; `staged` is where the source lies for the job."""
         facts = self.datasets[dataset]
-        given = {"source": staged[0] if staged else facts.source, "sha256": facts.sha256}
-        return [part for name, value in given.items() if value for part in (f"--{name}", value)]
+        source = staged[0] if staged else facts.source
+        return [*(["--source", source] if source else []), *read_flags(facts)]
 
     def content(self, dataset: str) -> str | None:
         """Return the hash of the source, wherever it lies: only another content is normalised again."""
@@ -174,5 +175,7 @@ class Jobs:
         if remote or facts.source is None or not Path(facts.source).exists():
             return " ".join(archive.sha256 for archive in remote) or None
         manifest = Path("data", dataset, "manifest.json")
-        recorded = json.loads(manifest.read_text())["source_sha256"] if manifest.exists() else None
+        recorded = None
+        with suppress(UserError):  # of a manifest that is broken, and made again
+            recorded = read_manifest(manifest.parent).source_sha256
         return known_sha256(Path(facts.source), manifest, recorded)

@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.data.manifest import MANIFEST
+from cifarbench.data.manifest import manifest_sha256
 from cifarbench.errors import UserError
-from cifarbench.files import sha256_of
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.heartbeat import heartbeat
@@ -91,7 +90,7 @@ def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file:
         log.warning("%s; trained again", error)
         return False
     same_model = model_file is None or record.code.model_sha256 == model_sha256(model_file)
-    same_data = record.data.manifest_sha256 == sha256_of(data_folder / MANIFEST)
+    same_data = record.data.manifest_sha256 == manifest_sha256(data_folder)
     return record.run == run_id(config) and same_model and same_data
 
 

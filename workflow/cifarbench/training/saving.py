@@ -9,8 +9,8 @@ from torch import Tensor
 from cifarbench.config.ids import configuration_id, run_id
 from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
 from cifarbench.data.loading import Data
-from cifarbench.data.manifest import MANIFEST, Manifest
-from cifarbench.files import atomic, sha256_of
+from cifarbench.data.manifest import Manifest, description, warnings
+from cifarbench.files import atomic
 from cifarbench.models.build import batch_norm_in_force
 from cifarbench.records.record import Code, DataFacts, Final, ModelFacts, Record
 from cifarbench.training.device import peak_memory_bytes
@@ -20,9 +20,7 @@ from cifarbench.training.evaluate import Outputs
 from cifarbench.training.trial import TRIED
 
 
-def make_record(
-    config: TrainConfig, engine: Engine, model: ModelFacts, code: Code, final: Final, data_folder: Path
-) -> Record:
+def make_record(config: TrainConfig, engine: Engine, model: ModelFacts, code: Code, final: Final) -> Record:
     """Describe the run of `config`; the engine's own config has no `auto` left."""
     data, progress = engine.data, engine.progress
     seconds = progress.seconds()
@@ -32,7 +30,7 @@ def make_record(
         status="completed" if progress.epochs[-1].running_train_loss is not None else "diverged",
         config=config,
         in_force=in_force(engine),
-        data=data_facts(data, data_folder),
+        data=data_facts(data),
         model=model,
         epochs=progress.epochs,
         first_losses=progress.first_losses,
@@ -76,11 +74,11 @@ def save_predictions(outputs: Outputs, path: Path) -> None:
         )
 
 
-def data_facts(data: Data, folder: Path) -> DataFacts:
+def data_facts(data: Data) -> DataFacts:
     manifest: Manifest = data.manifest
     return DataFacts(
         name=manifest.name,
-        manifest_sha256=sha256_of(folder / MANIFEST),
+        manifest_sha256=data.manifest_sha256,
         images_sha256=manifest.images_sha256,
         classes=manifest.classes,
         train_images=len(data.train),
@@ -88,4 +86,7 @@ def data_facts(data: Data, folder: Path) -> DataFacts:
         test_images=len(data.test),
         mean=manifest.mean,
         std=manifest.std,
+        background=manifest.background,
+        description=list(description(manifest)),
+        warnings=list(warnings(manifest)),
     )

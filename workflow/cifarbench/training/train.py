@@ -10,8 +10,6 @@ import torch
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load
-from cifarbench.data.manifest import MANIFEST
-from cifarbench.files import sha256_of
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.models.measure import count_flops, count_parameters
@@ -56,7 +54,7 @@ def train(
     code = describe_code(model_file or BUILTIN_MODELS[config.model])
     with naming_the_batch_size(config, device):
         chosen, trial_seconds = timed(without_auto, config, model, data, device, code.model_sha256)
-    checkpoint = Checkpoint(output, identity(chosen, data_folder, code, device), checkpoint_seconds)
+    checkpoint = Checkpoint(output, identity(chosen, data.manifest_sha256, code, device), checkpoint_seconds)
     engine = Engine(chosen, data, model, device, checkpoint)
     setup = time.perf_counter() - start - trial_seconds
     with naming_the_batch_size(config, device):
@@ -75,7 +73,7 @@ def write_results(
     outputs, final = engine.final()
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
-    record = make_record(config, engine, facts, code, final, data_folder)
+    record = make_record(config, engine, facts, code, final)
     write_record(record, output)
     if engine.checkpoint:
         engine.checkpoint.remove()
@@ -89,11 +87,12 @@ def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
     return result, time.perf_counter() - start
 
 
-def identity(config: TrainConfig, data_folder: Path, code: Code, device: torch.device) -> dict[str, str]:
-    """Return what must be the same for a checkpoint to be continued; the config has no `auto` left."""
+def identity(config: TrainConfig, data: str, code: Code, device: torch.device) -> dict[str, str]:
+    """Return what must be the same for a checkpoint to be continued: `data` is the manifest's hash, and the
+    config has no `auto` left."""
     return {
         "run": run_id(config),
-        "data": sha256_of(data_folder / MANIFEST),
+        "data": data,
         "sources": code.source_sha256,
         "model": code.model_sha256,
         "device": device.type,

@@ -8,7 +8,6 @@ arrays.
 import io
 import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,14 @@ from numpy._core.multiarray import _reconstruct
 
 from cifarbench.data.archives import members, sha256_of_files
 from cifarbench.data.catalogue import Entry
-from cifarbench.data.readers.source import SIZE, Images, Labels, Source
+from cifarbench.data.readers.source import SIZE, Images, Labels, Request, Source
 from cifarbench.errors import UserError
 
 PIXELS = 3 * SIZE * SIZE
 
 
-def read(entry: Entry, path: Path | None, sha256: str | None) -> Source:
+def read(entry: Entry, request: Request) -> Source:
+    path, sha256 = request.path, request.sha256
     if path is None or not path.is_file():
         raise UserError(f"{path}: is not the official archive; set `source` to the .tar.gz file itself")
     expected = [sha256] if sha256 else [*(archive.sha256 for archive in entry.archives), *entry.other_sha256]
@@ -31,7 +31,7 @@ def read(entry: Entry, path: Path | None, sha256: str | None) -> Source:
         raise UserError(
             f"{path}: wrong checksum: sha256 is {found}, expected {' or '.join(expected)}; fetch it again"
         )
-    files = {name.name: content for name, content in members(path) if content is not None}
+    files = {name.name: content for name, content in members(path, request.options) if content is not None}
     is_binary = any(name.endswith(".bin") for name in files)
     try:
         train, test, classes = (_binary if is_binary else _python)(entry.layout, files)

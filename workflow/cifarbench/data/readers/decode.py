@@ -1,25 +1,87 @@
-"""One picture from its file's bytes, as training and whoever uses a trained model sees it."""
+"""One picture from its file's bytes, as training and whoever uses a trained model sees it.
+
+What is not 8 bits a channel becomes so by a stated rule: 16-bit grey is divided by 257, a float is a share of
+white from 0 to 1. Transparent pixels show the background.
+"""
 
 import io
+import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from cifarbench.config.benchmark import ReadOptions
+from cifarbench.data.packed import shown
 from cifarbench.data.readers.source import SIZE, Images
 from cifarbench.errors import UserError
 
+# Pillow knows many more, some of which start other programs (EPS starts Ghostscript).
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = {suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS}
+SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+PLAIN = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
+Image.MAX_IMAGE_PIXELS = None  # `max_pixels` stands in its place
 
-def decode(content: bytes) -> Images:
-    """Return a picture of any format that Pillow reads, upright, in RGB and resized, as (3, 32, 32) uint8.
+
+def decode(content: bytes, options: ReadOptions | None = None) -> Images:
+    """Return a picture of FORMATS, upright, in RGB and resized, as (3, 32, 32) uint8.
 
     Raise UserError, without the picture's name, for what is no such picture.
     """
+    return decoded(content, options or ReadOptions())[0]
+
+
+def decoded(content: bytes, options: ReadOptions) -> tuple[Images, str]:
+    """Return a picture and what it was, as `PNG RGBA`: format, mode of Pillow, transparency."""
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).split(" <")[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, about metadata
+            image, kind = _open(content, options)
+            upright = _in_rgb(image, options.background)
+    except UserError:
+        raise
+    except Exception as error:  # each format fails in its own ways, on what anybody may have written
+        reason = shown(str(error).split(" <")[0]) or type(error).__name__
         raise UserError(f"is no image that can be read ({reason})") from None
     if upright.size != (SIZE, SIZE):
         upright = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(upright).transpose(2, 0, 1)  # (32, 32, 3) -> (3, 32, 32)
+    return np.asarray(upright).transpose(2, 0, 1), kind  # (32, 32, 3) -> (3, 32, 32)
+
+
+def _open(content: bytes, options: ReadOptions) -> tuple[Image.Image, str]:
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    if image.width * image.height > options.max_pixels:
+        raise UserError(
+            f"has {image.width:,} x {image.height:,} pixels, above max_pixels {options.max_pixels:,}: "
+            "a decompression bomb? If not, raise max_pixels of this data set"
+        )
+    if image.format == "PNG":  # has checksums, which decoding does not look at
+        image.verify()
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    transparent = " with transparency" if "transparency" in image.info else ""
+    kind = f"{image.format} {image.mode}{transparent}"
+    ImageOps.exif_transpose(image, in_place=True)
+    return image, kind
+
+
+def _in_rgb(image: Image.Image, background: str) -> Image.Image:
+    sixteen_bits = image.mode in SIXTEEN_BITS or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    if sixteen_bits and not image.has_transparency_data:
+        image = _grey((np.asarray(image).astype(np.int32) + 128) // 257, "0 to 65535")
+    elif image.mode == "F":
+        image = _grey((np.asarray(image) * np.float32(255)).round(), "0 to 1")
+    elif image.has_transparency_data and not sixteen_bits:
+        above = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", above.size, background), above)
+    elif image.mode not in PLAIN:
+        raise UserError(
+            f"is no image that can be read (mode {image.mode} has no stated range; save it with 8 bits)"
+        )
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _grey(values: NDArray[np.integer | np.floating], allowed: str) -> Image.Image:
+    if not (values.min() >= 0 and values.max() <= 255):  # true of NaN, too
+        raise UserError(f"has values outside {allowed}; save it with 8 bits")
+    return Image.fromarray(values.astype(np.uint8))

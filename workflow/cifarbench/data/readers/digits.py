@@ -1,19 +1,18 @@
 """scikit-learn's handwritten digits: 1,797 real images that come with the package, for trying things out."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from cifarbench.data.catalogue import Entry
-from cifarbench.data.readers.source import SIZE, Source
+from cifarbench.data.readers.source import SIZE, Request, Source
 from cifarbench.data.splits import stratified_split
 
 TEST_IMAGES = 360
 
 
-def read(_entry: Entry, _path: Path | None, _sha256: str | None) -> Source:
+def read(_entry: Entry, _request: Request) -> Source:
     """Return the digits, 8x8 grey, enlarged to 32x32 in three equal channels; the test part is drawn."""
     from sklearn.datasets import load_digits  # slow to import, and only this format needs it
 

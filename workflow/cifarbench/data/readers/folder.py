@@ -1,96 +1,148 @@
-"""Images of your own: a folder, .tar, .tar.gz, .tar.xz or .zip of `train/<class>/*` and `test/<class>/*`.
+"""Images of your own: a folder or archive, laid out as `data/layout.py` says.
 
-Without train/ and test/, that is `<class>/*`, a fifth of each class is drawn as the test set. Any image
-format that Pillow reads, any size; images are resized to 32x32.
+Any size, any format of decode.FORMATS. Where no test images are given, a fifth of each class is drawn.
 """
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import members, sha256_of_files
 from cifarbench.data.catalogue import Entry
-from cifarbench.data.readers.decode import decode
-from cifarbench.data.readers.source import Images, Labels, Source
+from cifarbench.data.layout import ADVICE, TEST, TRAIN, VALIDATION, Layout, lay_out
+from cifarbench.data.packed import shown
+from cifarbench.data.readers.decode import SUFFIXES, decoded
+from cifarbench.data.readers.source import Images, Labels, Request, Source
 from cifarbench.data.splits import stratified_split
 from cifarbench.errors import UserError
 
 DRAWN_TEST_SHARE = 0.2
-LAYOUT = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <class>/<image>"
+LIST = "_annotations.txt"  # of classes, as Tiny ImageNet has it: a line is file, class and more, between tabs
 
 
-def read(_entry: Entry, path: Path | None, sha256: str | None) -> Source:
-    """Read all images. Raise UserError for a file that is no image and for a class without images."""
+@dataclass(frozen=True)
+class Found:
+    """What lies in a source, in its order: pictures with their kinds, and other files with why they are none;
+    lists of classes; folders without any file."""
+
+    pictures: dict[PurePosixPath, Images]
+    kinds: dict[PurePosixPath, str]
+    others: dict[PurePosixPath, str]
+    lists: dict[PurePosixPath, dict[str, str]]
+    empty: set[PurePosixPath]
+
+
+def read(_entry: Entry, request: Request) -> Source:
+    """Read all images. Raise UserError for what is no image among images, and for a class without any."""
+    path = request.path
     if path is None:
-        raise UserError(f"source is missing; {LAYOUT}")
-    found = sha256_of_files(path)
-    if sha256 and found != sha256:
-        raise UserError(f"{path}: wrong checksum: sha256 is {found}, expected {sha256}; fetch it again")
-    folders: set[PurePosixPath] = set()
-    images: dict[PurePosixPath, Images] = {}
-    for name, content in members(path):
-        if content is None:
-            folders.add(name)
-        elif len(name.parts) > 1:
-            folders.update((name.parent, name.parent.parent))
-            images[name] = _decode(path, name, content)
-    _check_no_class_is_empty(path, folders, images)
-    if not images:
-        raise UserError(f"{path}: holds no images; {LAYOUT}")
-    splits = {_split(name) for name in images}
-    if splits == {"train", "test"}:
-        return _given_split(path, images, found)
-    if splits == {None}:
-        return _drawn_split(path, images, found)
-    raise UserError(f"{path}: has {_words(splits)}, which do not go together; {LAYOUT}")
-
-
-def _words(splits: set[str | None]) -> str:
-    return " and ".join(f"{split}/" if split else "classes outside train/ and test/" for split in splits)
-
-
-def _decode(path: Path, name: PurePosixPath, content: bytes) -> Images:
+        raise UserError(f"source is missing; {ADVICE}")
+    sha256 = sha256_of_files(path)
+    if request.sha256 and sha256 != request.sha256:
+        raise UserError(
+            f"{path}: wrong checksum: sha256 is {sha256}, expected {request.sha256}; fetch it again"
+        )
+    found = find(path, request.options)
     try:
-        return decode(content)
+        _check_whole(found)
+        layout = lay_out(found.pictures, _labels(found))
+        _check_images_alone(found, layout)
+        return _source(found, layout, sha256)
     except UserError as error:
-        raise UserError(f"{path}: {name} {error}; remove it") from None
+        raise UserError(f"{path}: {error}") from None
 
 
-def _split(name: PurePosixPath) -> str | None:
-    split = name.parts[-3] if len(name.parts) > 2 else None
-    return split if split in ("train", "test") else None
+def find(path: Path, options: ReadOptions) -> Found:
+    """Read every file, and see whether it is a picture by decoding it."""
+    found = Found({}, {}, {}, {}, set())
+    for name, content in members(path, options):
+        found.empty.update(name.parents if content is not None else (name, *name.parents))
+        if content is None:
+            continue
+        if name.name.endswith(LIST):
+            found.lists[name] = _rows(content)
+            continue
+        try:
+            found.pictures[name], found.kinds[name] = decoded(content, options)
+        except UserError as error:
+            found.others[name] = str(error)
+    for name in (*found.pictures, *found.others, *found.lists):
+        found.empty.difference_update(name.parents)
+    return found
 
 
-def _check_no_class_is_empty(
-    path: Path, folders: set[PurePosixPath], images: dict[PurePosixPath, Images]
-) -> None:
-    inner = {folder.parent for folder in folders}
-    with_images = {name.parent for name in images}
-    for folder in sorted(folders - inner - with_images):
-        raise UserError(f"{path}: class {folder} has no images; add some or remove the folder")
+def _rows(content: bytes) -> dict[str, str]:
+    rows = (line.split("\t") for line in content.decode(errors="replace").splitlines())
+    return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
-def _given_split(path: Path, images: dict[PurePosixPath, Images], sha256: str) -> Source:
-    parts = {split: {n: i for n, i in images.items() if _split(n) == split} for split in ("train", "test")}
-    names = {split: {name.parent.name for name in part} for split, part in parts.items()}
-    for name in sorted(names["train"] ^ names["test"]):
-        missing = "train" if name in names["test"] else "test"
-        raise UserError(f"{path}: class {name} has no images in {missing}/; add some or remove the class")
-    classes = sorted(names["train"])
-    return Source(*_stack(parts["train"], classes), *_stack(parts["test"], classes), classes, sha256, False)
+def _labels(found: Found) -> dict[PurePosixPath, str]:
+    """Return the classes of pictures that a list beside or above them names."""
+    return {
+        name: classes[name.name]
+        for where, classes in found.lists.items()
+        for name in found.pictures
+        if where.parent in name.parents and name.name in classes
+    }
 
 
-def _drawn_split(path: Path, images: dict[PurePosixPath, Images], sha256: str) -> Source:
-    classes = sorted({name.parent.name for name in images})
-    stacked, labels = _stack(images, classes)
-    if min(np.bincount(labels)) < 1 / DRAWN_TEST_SHARE:
-        least = classes[int(np.argmin(np.bincount(labels)))]
-        raise UserError(f"{path}: class {least} has fewer than 5 images, too few to draw a test set")
-    train, test = stratified_split(labels, round(len(labels) * DRAWN_TEST_SHARE), seed=0)
-    return Source(stacked[train], labels[train], stacked[test], labels[test], classes, sha256, True)
+def _check_whole(found: Found) -> None:
+    for name, reason in found.others.items():
+        if name.suffix.lower() in SUFFIXES:
+            raise UserError(f"{shown(name)} {reason}; remove it")
+    for folder in sorted(found.empty - {PurePosixPath()}):
+        raise UserError(f"class {shown(folder)} has no images; add some or remove the folder")
 
 
-def _stack(images: dict[PurePosixPath, Images], classes: list[str]) -> tuple[Images, Labels]:
+def _check_images_alone(found: Found, layout: Layout) -> None:
+    folders = {name.parent for name in layout.places}
+    for name, reason in found.others.items():
+        if name.parent in folders:
+            raise UserError(f"{shown(name)} {reason}; remove it")
+
+
+def _source(found: Found, layout: Layout, sha256: str) -> Source:
+    classes = sorted({label for _, label in layout.places.values()})
+    parts = {
+        role: _stack(found, layout, role, classes) for role in {role for role, _ in layout.places.values()}
+    }
+    images, labels = parts[TRAIN if layout.folders else None]
+    if TEST in parts:
+        train, test = (images, labels), parts[TEST]
+    else:
+        train, test = _drawn(images, labels, classes)
+    left_out = [name for name in (*found.others, *found.lists, *found.pictures) if name not in layout.places]
+    return Source(
+        *train,
+        *test,
+        classes,
+        sha256,
+        test_was_drawn=TEST not in parts,
+        validation=parts.get(VALIDATION),
+        folders=layout.folders,
+        kinds=Counter(found.kinds[name] for name in layout.places),
+        left_out=tuple(sorted(shown(name) for name in left_out)),
+    )
+
+
+def _stack(found: Found, layout: Layout, role: str | None, classes: list[str]) -> tuple[Images, Labels]:
+    """Return the images of a part, in the order of the source."""
     index = {name: label for label, name in enumerate(classes)}
-    labels = np.array([index[name.parent.name] for name in images], np.int64)
-    return np.stack(list(images.values())), labels
+    names = [name for name in found.pictures if name in layout.places and layout.places[name][0] == role]
+    labels = np.array([index[layout.places[name][1]] for name in names], np.int64)
+    return np.stack([found.pictures[name] for name in names]), labels
+
+
+def _drawn(
+    images: Images, labels: Labels, classes: list[str]
+) -> tuple[tuple[Images, Labels], tuple[Images, Labels]]:
+    """Cut a test set off the images, the same at every call."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if min(counts) < 1 / DRAWN_TEST_SHARE:
+        least = classes[int(np.argmin(counts))]
+        raise UserError(f"class {least} has fewer than 5 images, too few to draw a test set")
+    train, test = stratified_split(labels, round(len(labels) * DRAWN_TEST_SHARE), seed=0)
+    return (images[train], labels[train]), (images[test], labels[test])

@@ -1,9 +1,13 @@
-"""What a reader returns."""
+"""What a reader is given, and what it returns."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cifarbench.config.benchmark import ReadOptions
 
 SIZE = 32  # pixels, of each side
 
@@ -11,7 +15,17 @@ Images = NDArray[np.uint8]  # (N, 3, 32, 32)
 Labels = NDArray[np.int64]  # (N,)
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True)
+class Request:
+    """What to read: an archive or folder, unless the data set is embedded, and the hash that it must have."""
+
+    path: Path | None
+    sha256: str | None = None
+    options: ReadOptions = field(default_factory=ReadOptions)
+
+
+@dataclass(frozen=True)
+class Source:
     """A data set as it was read. `sha256` is of the archive, or of all names and contents of a folder."""
 
     train_images: Images
@@ -21,3 +35,11 @@ class Source(NamedTuple):
     classes: list[str]
     sha256: str
     test_was_drawn: bool
+    validation: tuple[Images, Labels] | None = None
+    """Only where the source has such a part of its own."""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """By part (train, validation, test), the folder that it was read from."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Images of each format and mode, such as `PNG RGBA`."""
+    left_out: tuple[str, ...] = ()
+    """Files that are not used: no images and in no folder of a class, or of a part without classes."""
