@@ -13,7 +13,8 @@ from cifarbench.analysis.table import collect, read_table
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
-from cifarbench.plan.plan import Plan, make_plan, write_plan
+from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.plan.stored import write_plan
 from helpers.repository import SMALL
 
 

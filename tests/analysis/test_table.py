@@ -12,7 +12,8 @@ from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
 from cifarbench.errors import UserError
-from cifarbench.plan.plan import Plan, make_plan, write_plan
+from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.plan.stored import write_plan
 from cifarbench.records.record import Evaluation
 from helpers.repository import SMALL
 from helpers.synthetic import synthetic

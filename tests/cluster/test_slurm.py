@@ -13,7 +13,7 @@ from cifarbench.cli.parser import main
 from cifarbench.config.flags import flags
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.plan.plan import read_plan
+from cifarbench.plan.stored import read_plan
 from cifarbench.records.folder import CHECKPOINT, RECORD
 from cifarbench.records.record import read_record
 from cifarbench.sweep.status import sweep_status

@@ -18,7 +18,7 @@ from typing import Any
 from playwright.sync_api import expect, sync_playwright
 
 from cifarbench.analysis.table import write_table
-from cifarbench.plan.plan import write_plan
+from cifarbench.plan.stored import write_plan
 from helpers.picture import FLAGS
 from helpers.synthetic import synthetic
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cifarbench.config.benchmark import locate, parse, read
+from cifarbench.config.benchmark import locate, parse
+from cifarbench.config.reading import read
 from cifarbench.errors import UserError
 from cifarbench.plan.plan import Plan, make_plan
 from helpers.repository import REPOSITORY

@@ -1,7 +1,7 @@
 """From config to runs: grids, ids that stay, runs shared between studies, flags that come back."""
 
+import math
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from cifarbench.config.ids import configuration_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
 from cifarbench.plan.grid import config_of, expand_grid
-from cifarbench.plan.plan import Plan, make_plan, read_plan, write_plan
+from cifarbench.plan.plan import Plan, make_plan, summary
 
 
 def plan_of(*studies: list[dict[str, object]], **config: object) -> Plan:
@@ -111,16 +111,73 @@ def test_an_entry_may_name_its_runs() -> None:
     assert list(study.labels.values()) == ["plain", "long, epochs 20", "long, epochs 30"]
 
 
-def test_a_plan_comes_back_from_its_file_and_another_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    plan = plan_of([{"seed": [0, 1]}])
-    write_plan(plan, path)
-    assert read_plan(path) == plan
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
-    with pytest.raises(
-        UserError, match=r"schema_version: 99 is not allowed.*make it again with `cifarbench plan`"
-    ):
-        read_plan(path)
+@pytest.mark.parametrize("label", [["a", "b"], {"a": 1}, True, "", "  ", "a\x1bb"])
+def test_a_label_is_text(label: object) -> None:
+    with pytest.raises(UserError) as caught:
+        plan_of([{"label": label}])
+    assert str(caught.value).startswith(f"study 's0', runs[0].label: {label!r} is not allowed: ")
+
+
+def test_a_label_may_be_a_number_or_left_empty() -> None:
+    [study] = plan_of([{"label": 2020}, {"label": None, "epochs": 1}, {"label": 0.5, "epochs": 2}]).studies
+    assert list(study.labels.values()) == ["2020", "epochs 1", "0.5"]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [{"label": "a"}, {"label": "a", "epochs": 2}],
+        [{"label": "a b"}, {"label": " a  b", "epochs": 2}],
+        [{"label": "epochs 2"}, {"epochs": 2}],
+        [{"label": "a", "epochs": [1, 2]}, {"label": "a, epochs 1", "epochs": 3}],
+    ],
+)
+def test_two_configurations_of_a_study_cannot_have_one_label(runs: list[dict[str, object]]) -> None:
+    with pytest.raises(UserError, match=r"study 's0': .* is the label of two configurations, lenet5"):
+        plan_of(runs)
+    assert plan_of(runs[:1], runs[1:])  # in two studies they can
+
+
+def test_a_configuration_has_one_label_for_all_its_seeds() -> None:
+    with pytest.raises(UserError, match="'a' and 'b' are labels of one configuration, lenet5-"):
+        plan_of([{"label": "a", "seed": 0}, {"label": "b", "seed": 1}])
+    for runs in ([{"label": "a"}, {"seed": 1}], [{"seed": 1}, {"label": "a"}]):
+        [study] = plan_of(runs).studies
+        assert list(study.labels.values()) == ["a"]
+
+
+def test_labels_tell_values_that_differ_late() -> None:
+    [study] = plan_of([{"learning_rate": [0.1, 0.1000001, 1e-7]}]).studies
+    rates = ["learning rate 0.1", "learning rate 0.1000001", "learning rate 1e-07"]
+    assert list(study.labels.values()) == rates
+
+
+@pytest.mark.parametrize("axes", [{"seed": 1000, "epochs": 1001}, {"seed": 200_000}])
+def test_a_grid_is_counted_before_it_is_built(axes: dict[str, int]) -> None:
+    grid = {name: list(range(1, size + 1)) for name, size in axes.items()}
+    number = f"{math.prod(axes.values()):,}"
+    with pytest.raises(UserError, match=f"studies: {number} runs are asked for, and max_runs is 100,000"):
+        plan_of([grid])
+    with pytest.raises(UserError, match="6 runs are asked for, and max_runs is 5"):
+        plan_of([{"seed": [0, 1]}], [{"seed": [0, 1, 2, 3]}], max_runs=5)
+    assert len(plan_of([{"seed": list(range(6))}], max_runs=6).runs) == 6
+
+
+def test_a_grid_of_any_size_is_counted() -> None:
+    nonsense = {f"knob{n}": [0, 1] for n in range(20_000)}
+    with pytest.raises(UserError, match="more than 1,000,000,000,000,000 runs are asked for"):
+        plan_of([nonsense])
+
+
+def test_a_plan_says_what_it_asks_for_in_proper_words() -> None:
+    assert summary(plan_of([{}], title="T")) == (
+        "T: 1 study, 1 distinct run\n  s0: 1 configuration, 1 run; varies nothing but the seed"
+    )
+    assert summary(plan_of([{}], [{"epochs": [1, 2], "flip": [True, False]}], title="T")) == (
+        "T: 2 studies, 5 distinct runs\n"
+        "  s0: 1 configuration, 1 run; varies nothing but the seed\n"
+        "  s1: 4 configurations, 4 runs; varies flip and epochs"
+    )
 
 
 def test_a_benchmark_cut_short_trains_no_run_for_longer_and_says_so() -> None:

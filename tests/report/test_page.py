@@ -17,10 +17,12 @@ from scipy import stats
 from cifarbench.analysis.configuration import over_seeds
 from cifarbench.bench.training import GPU_WAYS, WAYS
 from cifarbench.plan.plan import Plan
+from cifarbench.plan.stored import write_plan
 from cifarbench.report.charts import POINTS, library
 from cifarbench.report.page import render, sha256
 from cifarbench.report.sections import MOST
-from cifarbench.report.words import listed, spread
+from cifarbench.report.words import spread
+from cifarbench.words import listed
 from helpers.claims import with_claims
 from helpers.repository import REPOSITORY
 from helpers.synthetic import synthetic
@@ -122,7 +124,7 @@ def test_links_lead_to_files_beside_the_page(tmp_path: Path) -> None:
 def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
     """Rendered twice in separate processes, in other time zones, languages and hash seeds."""
     plan, table = synthetic()
-    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    write_plan(plan, tmp_path / "plan.json")
     table.to_parquet(tmp_path / "runs.parquet")
     for name, zone, language, seed in (("a", "UTC", "C", "1"), ("b", "Asia/Tokyo", "C.UTF-8", "2")):
         environment = {**os.environ, "TZ": zone, "LC_ALL": language, "PYTHONHASHSEED": seed}

@@ -29,13 +29,13 @@ def test_waiting_runs_take_as_long_as_the_records_of_their_model_say(tmp_path: P
     assert [run.config.model for run in ahead.unknown] == ["vgg16"]
     words = in_words(plan, ahead)
     assert "1 of 4 runs are done" in words
-    assert "2 more take about 0.0 hours" in words
-    assert "1 runs have no record yet to tell from: vgg16" in words
+    assert "2 more take about 72 s, one by one" in words
+    assert "1 run has no record yet to tell from: vgg16" in words
 
 
 def test_without_records_nothing_is_promised(tmp_path: Path) -> None:
     plan = plan_of({})
-    assert in_words(plan, outlook(plan, tmp_path)).splitlines()[0] == "0 of 1 runs are done"
+    assert in_words(plan, outlook(plan, tmp_path)).splitlines()[0] == "0 of 1 run is done"
 
 
 def test_records_of_this_machine_and_of_the_same_configuration_tell_more() -> None:

@@ -15,12 +15,14 @@ from rich.console import Console
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
-from cifarbench.plan.plan import Plan, make_plan, write_plan
+from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.plan.stored import write_plan
 from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.heartbeat import HEARTBEAT, SILENT_SECONDS
 from cifarbench.records.record import Record
 from cifarbench.sweep.status import Known, Status, run_status, sweep_status
-from cifarbench.sweep.view import duration, watch
+from cifarbench.sweep.view import watch
+from cifarbench.words import duration
 from helpers.repository import SMALL
 from helpers.synthetic import record
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from cifarbench.cli.parser import main
-from cifarbench.config.benchmark import locate, parse, read
+from cifarbench.config.benchmark import locate, parse
+from cifarbench.config.reading import read
 from cifarbench.data.manifest import Manifest
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.records.fingerprint import training_source_hash
@@ -64,16 +65,14 @@ def test_each_run_that_would_be_trained_has_its_reason(
     plan = plan_of(
         tmp_path,
         [
-            {},
+            {"seed": [0, 1, 2]},
             {"model": "patches"},
             {"dataset": "more"},
             {"learning_rate": 0.003},
-            {"seed": 1},
-            {"seed": 2},
             {"seed": 2, "epochs": 20},
         ],
     )
-    for position in (0, 1, 2, 5):
+    for position in (0, 2, 3, 4):
         write_result(tmp_path, plan, position, "c" * 64 if position == 0 else training_source_hash())
     write_data(tmp_path, "digits", BEFORE)
     write_data(tmp_path, "more", NOW)
@@ -87,11 +86,11 @@ def test_each_run_that_would_be_trained_has_its_reason(
     )
     ids = [run.id for run in plan.runs]
     assert {run: text for run, text in said.items() if run in ids} == {
-        ids[1]: f"model file changed: {tmp_path}/own/patches.py",
-        ids[2]: "data changed: images bbbbbbbb -> 99999999",
-        ids[3]: f"config changed: learning_rate 0.002 -> 0.003 (against {old.runs[0].id})",
-        ids[4]: "no record yet",
-        ids[6]: f"no record yet: epochs 10 -> 20 (against {ids[5]})",
+        ids[3]: f"model file changed: {tmp_path}/own/patches.py",
+        ids[4]: "data changed: images bbbbbbbb -> 99999999",
+        ids[5]: f"config changed: learning_rate 0.002 -> 0.003 (against {old.runs[0].id})",
+        ids[1]: "no record yet",
+        ids[6]: f"no record yet: epochs 10 -> 20 (against {ids[2]})",
     }
     assert "training sources cccccccc" in said["1 done run"]
     assert "that alone trains nothing again" in said["1 done run"]

@@ -12,7 +12,7 @@ from helpers.repository import REPOSITORY
 PACKAGE = REPOSITORY / "workflow" / "cifarbench"
 # From the ground up; rooms on one floor do not import each other.
 FLOORS = (
-    {"errors", "files", "machine"},
+    {"errors", "files", "machine", "words"},
     {"config"},
     {"data", "models", "records"},
     {"plan", "training", "tracking"},

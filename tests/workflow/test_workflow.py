@@ -13,7 +13,8 @@ from zipfile import ZipFile
 import pandas as pd
 import pytest
 
-from cifarbench.config.benchmark import locate, parse, read
+from cifarbench.config.benchmark import locate, parse
+from cifarbench.config.reading import read
 from cifarbench.files import sha256_of
 from cifarbench.plan.plan import make_plan
 from helpers.archives import image_folder, official_binary

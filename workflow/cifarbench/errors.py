@@ -1,20 +1,42 @@
 """What a user got wrong, in one clear line: what, the offending value, what is allowed, what to do."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
+# What a terminal takes as a command, or to turn the direction of text; lone surrogates, which are no text.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+SHOWN = 200  # characters of a value or name in a message
+
 
 class UserError(Exception):
-    """A mistake that the user can mend. The CLI prints it as one line and exits with 2."""
+    """A mistake that the user can mend. The CLI prints it as one line a fault and exits with 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Write the characters that would do something to a terminal as Python's escapes; lines and tabs stay."""
+    return UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def shown(value: Any) -> str:
+    """Write a value as Python does, cut to what a line has room for."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of thousands of digits, or very deep
+        return f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return `; did you mean 'x'? Allowed: x, y, z`, without the question when nothing comes near."""
     allowed = sorted(allowed)
-    close = get_close_matches(name, allowed, n=1)
+    close = get_close_matches(name[:SHOWN], allowed, n=1)
     return (f"; did you mean '{close[0]}'?" if close else ";") + f" Allowed: {', '.join(allowed)}"
 
 
@@ -24,7 +46,7 @@ def explain(error: ValidationError, where: str, allowed: Iterable[str] = ()) -> 
 
 
 def _line(fault: Any, where: str, allowed: Iterable[str]) -> str:
-    place = where + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in fault["loc"])
+    place = where + "".join(_step(key) for key in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{place}: unknown key" + suggest(str(fault["loc"][-1]), allowed)
     if fault["type"] == "missing":
@@ -32,4 +54,11 @@ def _line(fault: Any, where: str, allowed: Iterable[str]) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:  # a rule about several knobs together says itself which
         return f"{place}: {message}"
-    return f"{place}: {fault['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+    return f"{place}: {shown(fault['input'])} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def _step(key: int | str) -> str:
+    """Write a step on the way to a place; a key that is no plain word as Python writes it."""
+    if isinstance(key, int):
+        return f"[{key}]"
+    return f".{key}" if key.isprintable() and len(key) <= SHOWN else f".{shown(key)}"

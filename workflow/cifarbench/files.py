@@ -94,6 +94,8 @@ def _validated(kind: type[M], text: bytes, upgrade: Upgrade | None) -> M:
     except ValidationError:
         if upgrade is None:
             raise
-    with suppress(ValueError, TypeError, LookupError, AttributeError):  # of what is no such file at all
+    with suppress(
+        ValueError, TypeError, LookupError, AttributeError, RecursionError
+    ):  # of what is no such file at all
         text = json.dumps(upgrade(json.loads(text))).encode()
     return kind.model_validate_json(text)

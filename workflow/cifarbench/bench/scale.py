@@ -20,9 +20,11 @@ import yaml
 from safetensors.numpy import save_file
 
 from cifarbench.bench.workflow import KNOBS, SNAKEFILE, one_job, workflow
-from cifarbench.config.benchmark import parse, read
+from cifarbench.config.benchmark import parse
+from cifarbench.config.reading import read
 from cifarbench.files import write_text
-from cifarbench.plan.plan import Plan, make_plan, write_plan
+from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.plan.stored import write_plan
 from cifarbench.records.folder import PREDICTIONS, RECORD
 from cifarbench.records.record import Record, read_record
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cifarbench.config.benchmark import locate, parse, read
+from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import add_knobs
+from cifarbench.config.reading import read
 from cifarbench.plan.plan import Plan, make_plan
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again

@@ -8,7 +8,7 @@ import argparse
 from cifarbench.analysis.table import read_results
 from cifarbench.analysis.verdicts import judge_all, text_table
 from cifarbench.cli.arguments import add_plan, add_table
-from cifarbench.plan.plan import read_plan
+from cifarbench.plan.stored import read_plan
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:

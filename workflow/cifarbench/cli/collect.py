@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cifarbench.analysis.table import collect
 from cifarbench.cli.arguments import add_plan, add_runs
-from cifarbench.plan.plan import read_plan
+from cifarbench.plan.stored import read_plan
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:

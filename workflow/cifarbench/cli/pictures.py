@@ -9,7 +9,7 @@ from pathlib import Path
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import read_table
 from cifarbench.cli.arguments import add_data, add_plan, add_runs, add_table
-from cifarbench.plan.plan import read_plan
+from cifarbench.plan.stored import read_plan
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cifarbench.cli.arguments import add_runs, plan_of
 from cifarbench.errors import UserError
-from cifarbench.plan.plan import summary, write_plan
+from cifarbench.plan.plan import summary
+from cifarbench.plan.stored import write_plan
 from cifarbench.sweep.expectation import in_words, outlook
 
 

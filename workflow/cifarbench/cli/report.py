@@ -12,7 +12,8 @@ from pandas import DataFrame
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import collect, read_results, read_table
 from cifarbench.cli.arguments import add_data, add_plan, add_runs
-from cifarbench.plan.plan import Plan, read_plan
+from cifarbench.plan.plan import Plan
+from cifarbench.plan.stored import read_plan
 from cifarbench.records.speed import read_speed
 from cifarbench.report.page import render
 

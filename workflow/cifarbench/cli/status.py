@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cifarbench.cli.arguments import plan_of
 from cifarbench.errors import UserError
-from cifarbench.plan.plan import read_plan
+from cifarbench.plan.stored import read_plan
 from cifarbench.sweep.status import Known, retry_command, sweep_status
 from cifarbench.sweep.view import as_json, console_here, show, watch
 

@@ -4,24 +4,14 @@ From it come the validation of `config.yaml` and its JSON schema.
 Nothing here imports torch, because Snakemake reads this at every call.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cifarbench.errors import UserError, explain
-
-
-def _slug(value: str) -> str:
-    if not value.replace("-", "").replace("_", "").isalnum() or not value.isascii():
-        raise ValueError("only letters, digits, '-' and '_' may stand in a name, because it becomes a path")
-    return value
-
-
-Slug = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_slug)]
+from cifarbench.config.text import PathText, Prose, Slug
+from cifarbench.errors import UserError, explain, shown
 
 
 class _Strict(BaseModel):
@@ -32,7 +22,7 @@ class OwnModel(_Strict):
     """A model from a file of the user's own, see examples/own-model."""
 
     name: Slug = Field(description="name that runs use")
-    file: str = Field(description="Python file with a function build(classes, *, knobs)")
+    file: PathText = Field(description="Python file with a function build(classes, *, knobs)")
 
 
 def option(default: Any, help: str, **bounds: Any) -> Any:
@@ -56,7 +46,7 @@ class Dataset(ReadOptions):
     format: str | None = Field(
         None, description="how it is read; may be left out where the name is that of a known data set"
     )
-    source: str | None = Field(
+    source: PathText | None = Field(
         None, description="path or URL; without one, the official address if it has one"
     )
     sha256: str | None = Field(
@@ -72,8 +62,8 @@ class Study(_Strict):
     """A question and the runs that answer it. What varies between the runs is what is studied."""
 
     name: Slug
-    title: str = Field(description="heading in the report")
-    question: str = Field("", description="what the reader wants to know")
+    title: Prose = Field(description="heading in the report")
+    question: Prose = Field("", description="what the reader wants to know")
     defaults: dict[str, Any] = Field({}, description="knobs of every run of this study")
     runs: list[dict[str, Any]] = Field(
         min_length=1, description="knobs of each run, and a label; a list value is an axis of a grid"
@@ -83,25 +73,34 @@ class Study(_Strict):
 class Config(_Strict):
     """A benchmark: what config.yaml holds."""
 
-    title: str = Field("Benchmark", description="heading of the report")
-    note: str = Field("", description="what a reader must know first, for example about the data")
+    title: Prose = Field("Benchmark", description="heading of the report")
+    note: Prose = Field("", description="what a reader must know first, for example about the data")
     models: list[OwnModel] = Field([], description="models from files of your own")
     datasets: list[Dataset] = Field([], description="data sets of your own, or copies of the known ones")
     defaults: dict[str, Any] = Field({}, description="knobs of every run; a list value is an axis of a grid")
     pack: int = Field(
-        1, ge=1, description="trainings that one process does in turn; more pays for short ones"
+        1, ge=1, lt=2**31, description="trainings that one process does in turn; more pays for short ones"
     )
     max_epochs: int | None = Field(
-        None, ge=1, description="train no run for longer, to see the whole benchmark soon; the report says so"
+        None,
+        ge=1,
+        lt=2**31,
+        description="train no run for longer, to see all of it soon; the report says so",
     )
-    claims: str | None = Field(None, description="file of published claims that the runs test")
+    max_runs: int = Field(
+        100_000,
+        ge=1,
+        lt=2**31,
+        description="refuse to plan more runs than this",
+    )
+    claims: PathText | None = Field(None, description="file of published claims that the runs test")
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
 
 
 def parse(data: Any, where: str = "config") -> Config:
     """Check a config that has been read from YAML. Raise UserError with a line for each fault."""
     if not isinstance(data, Mapping):
-        raise UserError(f"{where}: {data!r} is not allowed: it must be a mapping with the key 'studies'")
+        raise UserError(f"{where}: {shown(data)} is not allowed: it must be a mapping with the key 'studies'")
     try:
         return Config.model_validate(data)
     except ValidationError as error:
@@ -114,21 +113,13 @@ def _keys_at(error: ValidationError) -> list[str]:
     return list(kinds.get(place[-1] if place else "", Config).model_fields)
 
 
-def read(path: Path) -> Any:
-    """Read a YAML file, or standard input for `-`. Raise UserError if it is missing or no YAML."""
-    try:
-        return yaml.safe_load(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
-
-
 def locate(config: Config, folders: list[Path]) -> Config:
     """Resolve the config's relative paths: the first of `folders` that holds one, else as it is."""
 
     def find(path: str | None) -> str | None:
         if path is None or is_url(path):
             return path
-        found = [folder / path for folder in folders if (folder / path).exists()]
+        found = [folder / path for folder in folders if _exists(folder / path)]
         return str(found[0]) if found else path
 
     return config.model_copy(
@@ -138,3 +129,10 @@ def locate(config: Config, folders: list[Path]) -> Config:
             "datasets": [d.model_copy(update={"source": find(d.source)}) for d in config.datasets],
         }
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long together with its folder, or behind a folder that may not be read
+        return False

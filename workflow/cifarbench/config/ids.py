@@ -25,10 +25,10 @@ def canonical(config: TrainConfig, own_values: dict[str, Any]) -> TrainConfig:
 
 
 def run_id(config: TrainConfig) -> str:
-    return _with_seed(configuration_id(config), config)
+    return with_seed(configuration_id(config), config)
 
 
-def _with_seed(configuration: str, config: TrainConfig) -> str:
+def with_seed(configuration: str, config: TrainConfig) -> str:
     return f"{configuration}-s{config.seed}"
 
 

@@ -90,10 +90,12 @@ class TrainConfig(BaseModel):
     flip: bool = knob(False, "augment: mirror left to right with probability 1/2")
     crop_padding: int = knob(0, "augment: shift by up to so much, black outside", "pixels", ge=0, le=32)
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
-    validation_images: int = knob(5000, "images held out of the training set, stratified", "images", ge=0)
+    validation_images: int = knob(
+        5000, "images held out of the training set, stratified", "images", ge=0, lt=2**31
+    )
     data_seed: int = knob(0, "seed that draws the validation images", ge=0, lt=2**31)
 
-    epochs: int = knob(10, "passes over the training images", "epochs", ge=1)
+    epochs: int = knob(10, "passes over the training images", "epochs", ge=1, lt=2**31)
     batch_size: int = knob(128, "images per step", "images", ge=1, le=10**6)
     last_batch: Literal["keep", "drop"] = knob("keep", "the last, smaller batch of an epoch")
     optimizer: OptimizerName = knob("adam", "optimizer")
@@ -106,7 +108,7 @@ class TrainConfig(BaseModel):
     rho: float | None = knob(None, "decay of the average of squares (rmsprop, adadelta)", gt=0, lt=1)
     initial_accumulator: float | None = knob(None, "initial sum of squares (adagrad)", ge=0)
     schedule: ScheduleName = knob("none", "learning rate over time")
-    milestones: tuple[Annotated[int, Field(ge=1)], ...] = knob(
+    milestones: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = knob(
         (), "when multistep multiplies the rate by gamma", "epochs"
     )
     gamma: float = knob(0.1, "factor at each milestone (multistep)", gt=0, le=1)

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cifarbench.config.benchmark import read
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.reading import read
 from cifarbench.errors import UserError, explain, suggest
 from cifarbench.records.metrics import METRICS
 

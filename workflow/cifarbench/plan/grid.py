@@ -1,14 +1,16 @@
 """From the entries of a study to its runs: every combination of the axes, checked."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cifarbench.config.benchmark import Config, Study
-from cifarbench.config.ids import _with_seed, canonical, configuration_id, format_value
+from cifarbench.config.ids import canonical, configuration_id, format_value, with_seed
 from cifarbench.config.knobs import TrainConfig, default_of
+from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain, suggest
 from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, own_values
@@ -31,6 +33,10 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Labelled(Frozen):
+    label: Label | None
+
+
 class Run(Frozen):
     """One training: a configuration and a seed."""
 
@@ -47,30 +53,51 @@ def expand_study(config: Config, study: Study) -> list[tuple[Run, str | None]]:
     runs: dict[str, tuple[Run, str | None]] = {}
     for index, entry in enumerate(study.runs):
         where = f"study '{study.name}', runs[{index}]"
-        own = {name: value for name, value in entry.items() if name != "label"}
-        for knobs in expand_grid({**config.defaults, **study.defaults, **own}, where):
+        label = _label(entry, where)
+        for knobs in expand_grid(_knobs(config, study, entry), where):
             run = make_run(config, knobs, where)
             if run.id in runs and config.max_epochs is None:
                 raise UserError(f"{where}: run {run.id!r} is there twice in this study; remove one")
-            runs[run.id] = run, _label(entry, run.config)
+            runs[run.id] = run, label and ", ".join([label, *_axes_in_words(entry, run.config)])
     return list(runs.values())
 
 
-def _label(entry: dict[str, Any], config: TrainConfig) -> str | None:
-    """Return an entry's label, with the values of the entry's own axes where it has some."""
-    if "label" not in entry:
-        return None
+def count_runs(config: Config) -> int:
+    """Return how many combinations the grids have, without building them; shared runs count twice."""
+    grids = [_axes(_knobs(config, study, entry)) for study in config.studies for entry in study.runs]
+    return sum(math.prod(len(values) for values in axes.values()) for axes in grids)
+
+
+def _knobs(config: Config, study: Study, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the knobs of an entry and of the defaults around it; the nearest win."""
+    own = {name: value for name, value in entry.items() if name != "label"}
+    return {**config.defaults, **study.defaults, **own}
+
+
+def _label(entry: dict[str, Any], where: str) -> str | None:
+    """Return the text that an entry gives as its label; None, as for a knob, is none."""
+    try:
+        return _Labelled.model_validate({"label": entry.get("label")}).label
+    except ValidationError as error:
+        raise UserError(explain(error, where)) from None
+
+
+def _axes_in_words(entry: dict[str, Any], config: TrainConfig) -> list[str]:
     axes = [name for name, value in entry.items() if _is_axis(name, value) and name != "seed"]
-    return ", ".join([str(entry["label"]), *(_told(name, getattr(config, name)) for name in axes)])
+    return [in_words(name, getattr(config, name)) for name in axes]
 
 
 def expand_grid(knobs: dict[str, Any], where: str) -> list[dict[str, Any]]:
     """Return every combination of the axes. A list is an axis; where the knob is a list, a list of lists."""
-    axes = {name: value if _is_axis(name, value) else [value] for name, value in knobs.items()}
+    axes = _axes(knobs)
     for name, values in axes.items():
         if not values:
             raise UserError(f"{where}.{name}: [] is not allowed: an axis needs at least one value")
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _axes(knobs: dict[str, Any]) -> dict[str, list[Any]]:
+    return {name: value if _is_axis(name, value) else [value] for name, value in knobs.items()}
 
 
 def _is_axis(name: str, value: Any) -> bool:
@@ -92,7 +119,7 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
         raise UserError(f"{where}.{error}") from None
     train = capped(canonical(train, own_values(path)), config.max_epochs)
     configuration = configuration_id(train)
-    return Run(id=_with_seed(configuration, train), configuration=configuration, config=train)
+    return Run(id=with_seed(configuration, train), configuration=configuration, config=train)
 
 
 def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
@@ -103,5 +130,8 @@ def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
     return config.model_copy(update={"epochs": max_epochs, "warmup_epochs": config.warmup_epochs * share})
 
 
-def _told(name: str, value: Any) -> str:
-    return f"{name.replace('_', ' ')} {format_value(value)}"
+def in_words(name: str, value: Any) -> str:
+    """Name a knob and its value, a float with as many digits as tell it from others."""
+    short = format_value(value)
+    exact = not isinstance(value, float) or float(short) == value
+    return f"{name.replace('_', ' ')} {short if exact else value}"

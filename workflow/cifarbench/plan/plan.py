@@ -1,19 +1,19 @@
 """From a config to every run that it asks for, each with its id and the studies that need it."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from cifarbench.config.benchmark import Config, Dataset, Study
 from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
-from cifarbench.data.catalogue import check_datasets, dataset_of
+from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError
-from cifarbench.files import read_model, write_text
 from cifarbench.models.catalogue import model_file, own_values
+from cifarbench.plan.checks import check
 from cifarbench.plan.claims import Candidate, Claim, read_claims
-from cifarbench.plan.grid import Frozen, Run, _told, expand_study
-from cifarbench.records.older import upgraded_plan
+from cifarbench.plan.grid import Frozen, Run, expand_study, in_words
+from cifarbench.words import count, listed
 
 
 class PlannedStudy(Frozen):
@@ -30,7 +30,6 @@ class PlannedStudy(Frozen):
 class Plan(Frozen):
     """All that is to be trained and why; the report is made from this and the records."""
 
-    schema_version: Literal[2] = 2
     title: str
     note: str
     datasets: list[Dataset]
@@ -41,15 +40,12 @@ class Plan(Frozen):
 
 def make_plan(config: Config) -> Plan:
     """Expand the studies into runs, each once however many studies need it."""
-    check_datasets(config)
-    names = [study.name for study in config.studies]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"studies: two have the name {name!r}; give each its own")
+    check(config)
     expanded = [(study, expand_study(config, study)) for study in config.studies]
-    runs = {run.id: run for _, labelled in expanded for run, _ in labelled}
-    used = {run.config.dataset for run in runs.values()}
+    by_id = {run.id: run for _, labelled in expanded for run, _ in labelled}
+    used = {run.config.dataset for run in by_id.values()}
     studies = [_planned(config, study, labelled) for study, labelled in expanded]
+    runs = {id: by_id[id] for study in studies for id in study.runs}
     return Plan(
         title=config.title,
         note=config.note
@@ -69,7 +65,7 @@ def _claims(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -
 
 
 def _cut_short(epochs: int) -> str:
-    passes = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    passes = count(epochs, "epoch")
     return f"Cut short: every run that is longer was trained for {passes} only, and no claim is judged."
 
 
@@ -93,46 +89,58 @@ def knobs_in_force(config: Config, train: TrainConfig) -> dict[str, Any]:
 
 def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]]) -> PlannedStudy:
     configs = {run.configuration: run.config for run, _ in labelled}
+    place = {key: n for n, key in enumerate(configs)}
     varied = [
         name
         for name in TrainConfig.model_fields
         if name != "seed" and len({getattr(train, name) for train in configs.values()}) > 1
     ]
-    given = {run.configuration: label for run, label in labelled}
     return PlannedStudy(
         name=study.name,
         title=study.title,
         question=study.question,
         varied=varied,
-        labels={
-            key: given[key] or _what_varies(knobs_in_force(config, train), varied)
-            for key, train in configs.items()
-        },
-        runs=[run.id for run, _ in labelled],
+        labels=_labels(config, study, labelled, varied),
+        runs=[run.id for run, _ in sorted(labelled, key=lambda one: place[one[0].configuration])],
     )
+
+
+def _labels(
+    config: Config, study: Study, labelled: list[tuple[Run, str | None]], varied: list[str]
+) -> dict[str, str]:
+    """Return the label of each configuration. Raise UserError unless each has one, and one of its own."""
+    labels: dict[str, str] = {}
+    for run, label in labelled:
+        if label is not None and labels.setdefault(run.configuration, label) != label:
+            raise UserError(
+                f"study '{study.name}': {labels[run.configuration]!r} and {label!r} are labels of one "
+                f"configuration, {run.configuration}; give all its seeds the same one"
+            )
+    named: dict[str, str] = {}
+    for run, _ in labelled:
+        label = labels.get(run.configuration) or _what_varies(knobs_in_force(config, run.config), varied)
+        other = named.setdefault(" ".join(label.split()), run.configuration)
+        if other != run.configuration:
+            raise UserError(
+                f"study '{study.name}': {label!r} is the label of two configurations, {other} and "
+                f"{run.configuration}; give each its own, or they cannot be told apart"
+            )
+        labels[run.configuration] = label
+    return {run.configuration: labels[run.configuration] for run, _ in labelled}
 
 
 def _what_varies(knobs: dict[str, Any], varied: list[str]) -> str:
     """Name a configuration by what varies in its study; knobs that it does not have are not told."""
     told = [name for name in varied if name != "model" and knobs[name] not in (None, ())]
     model = [knobs["model"]] if "model" in varied or not told else []
-    return ", ".join(model + [_told(name, knobs[name]) for name in told])
+    return ", ".join(model + [in_words(name, knobs[name]) for name in told])
 
 
 def summary(plan: Plan) -> str:
     """Say in a few lines what a plan will train."""
-    lines = [f"{plan.title}: {len(plan.studies)} studies, {len(plan.runs)} distinct runs"]
+    studies, runs = count(len(plan.studies), "study", "studies"), count(len(plan.runs), "distinct run")
+    lines = [f"{plan.title}: {studies}, {runs}"]
     for study in plan.studies:
-        varied = ", ".join(study.varied) or "nothing but the seed"
-        lines.append(
-            f"  {study.name}: {len(study.labels)} configurations, {len(study.runs)} runs; varies {varied}"
-        )
+        asks = f"{count(len(study.labels), 'configuration')}, {count(len(study.runs), 'run')}"
+        lines.append(f"  {study.name}: {asks}; varies {listed(study.varied) or 'nothing but the seed'}")
     return "\n".join(lines)
-
-
-def write_plan(plan: Plan, path: Path) -> None:
-    write_text(path, plan.model_dump_json(indent=1) + "\n")
-
-
-def read_plan(path: Path) -> Plan:
-    return read_model(Plan, path, "cifarbench plan", upgraded_plan)

@@ -40,8 +40,13 @@ def upgraded_record(content: Content) -> Content:
 def upgraded_plan(content: Content) -> Content:
     """Bring a plan to today's version; one of an unknown version stays as it is."""
     for version, change in _changes_since(content.get("schema_version")):
-        runs = [{**run, **_apply(change, {"config": run["config"]})} for run in content["runs"]]
-        content = {**content, "runs": runs, "schema_version": version}
+        if "runs" in content:  # the long form, see `plan.stored`
+            runs = [{**run, **_apply(change, {"config": run["config"]})} for run in content["runs"]]
+            content = {**content, "runs": runs, "schema_version": version}
+        else:
+            configs = content["configurations"].items()
+            changed = {key: _apply(change, {"config": knobs})["config"] for key, knobs in configs}
+            content = {**content, "configurations": changed, "schema_version": version}
     return content
 
 

@@ -12,7 +12,8 @@ from cifarbench.analysis.results import Measured, Results
 from cifarbench.analysis.stats import FEWEST
 from cifarbench.analysis.verdicts import TESTED, counts
 from cifarbench.report.section import study_anchor
-from cifarbench.report.words import count, listed, number, percent, points, spread
+from cifarbench.report.words import number, percent, points, spread
+from cifarbench.words import count, listed
 
 FINDINGS = 5  # studies whose finding is told at once
 # Outcomes of one claim and of several, in a sentence.

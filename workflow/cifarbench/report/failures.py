@@ -12,7 +12,8 @@ from cifarbench.analysis.predictions import calibration, confusion
 from cifarbench.analysis.results import Results
 from cifarbench.report import figures
 from cifarbench.report.section import Section
-from cifarbench.report.words import listed, number, percent, slug
+from cifarbench.report.words import number, percent, slug
+from cifarbench.words import listed
 
 CLASSES = 20  # that tables show at most
 CONFUSIONS = 5  # of each model that are told

@@ -19,11 +19,13 @@ from cifarbench import __version__
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import atomic, write_text
-from cifarbench.plan.plan import Plan, write_plan
+from cifarbench.plan.plan import Plan
+from cifarbench.plan.stored import write_plan
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import answer, charts, sections, words
 from cifarbench.report.figures import Drawing
 from cifarbench.report.tables import KINDS, all_tables, write_tables
+from cifarbench.words import count
 
 PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
 FIGURES, TABLES = "figures", "tables"
@@ -69,7 +71,7 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
         percent=words.percent,
         number=words.number,
         spread=words.spread,
-        count=words.count,
+        count=count,
         json=as_json,
         sha256=sha256,
     )

@@ -23,8 +23,9 @@ from cifarbench.records.metrics import METRICS, TIMES
 from cifarbench.report import answer, charts, figures
 from cifarbench.report.failures import failures
 from cifarbench.report.section import Section, study_anchor
-from cifarbench.report.words import count, listed, number, percent, slug, spread
+from cifarbench.report.words import number, percent, slug, spread
 from cifarbench.sweep.staleness import stale_runs
+from cifarbench.words import count, listed
 
 MOST = 24  # configurations that a study's figures show at most; as many as curves look different
 EFFECTS = ("test_accuracy", "test_loss", "seconds")  # which a study draws

@@ -43,15 +43,6 @@ def points(interval: Interval) -> str:
     return f"{mean:.1f} points ({low:.1f} to {high:.1f})"
 
 
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
-
-
-def listed(items: list[str]) -> str:
-    """Join as a sentence does: a, b and c."""
-    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1] if items else ""]))
-
-
 def slug(text: str) -> str:
     """Return a name for a file or an anchor. Names in a config are such already, those in a table may not."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:80]

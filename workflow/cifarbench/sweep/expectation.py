@@ -10,6 +10,7 @@ from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
+from cifarbench.words import count, duration, listed
 
 
 class Outlook(NamedTuple):
@@ -69,14 +70,17 @@ def paces(records: Iterable[Record]) -> dict[tuple[str, str], tuple[float, float
 
 def in_words(plan: Plan, ahead: Outlook) -> str:
     """Say it in a line or two."""
-    lines = [f"{ahead.done} of {len(plan.runs)} runs are done"]
+    done = count(len(plan.runs), "run is done", "runs are done")
+    lines = [f"{ahead.done} of {done}"]
     if ahead.expected_seconds:
-        hours = sum(ahead.expected_seconds.values()) / 3600
         number = len(ahead.expected_seconds)
+        takes = count(number, "more takes", "more take")
         lines.append(
-            f"{number} more take about {hours:.1f} hours, one by one, if as fast as their models' records"
+            f"{takes} about {duration(sum(ahead.expected_seconds.values()))}, "
+            "one by one, if as fast as the records of the same models"
         )
     if ahead.unknown:
         models = sorted({run.config.model for run in ahead.unknown})
-        lines.append(f"{len(ahead.unknown)} runs have no record yet to tell from: {', '.join(models)}")
+        have = count(len(ahead.unknown), "run has", "runs have")
+        lines.append(f"{have} no record yet to tell from: {listed(models)}")
     return "\n".join(lines)

@@ -13,17 +13,16 @@ from pathlib import Path
 from cifarbench.config.benchmark import Config, locate
 from cifarbench.config.flags import flags
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.text import taken_literally
 from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import BUILTIN_MODELS, model_file
 from cifarbench.plan.grid import Run
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import read_record
-from cifarbench.sweep.snakemake_internals import taken_literally
 
 RUNS = Path("results/runs")
 # Renders whatever is done, for a look at a sweep that is half-way or has failed.
@@ -120,9 +119,7 @@ class Jobs:
         self.packs = packs(self.plan.runs, self.config.pack)
         self.datasets = {dataset.name: dataset for dataset in self.plan.datasets}
         self._pack_of = {run: pack for pack, runs in self.packs.items() for run in runs}
-        files = {model.name: model_file(self.config, model.name) for model in self.config.models}
-        builtin = BUILTIN_MODELS.values()
-        self._own_models = {name: str(path) for name, path in files.items() if path not in builtin}
+        self._own_models = {model.name: model.file for model in self.config.models}
 
     def records(self) -> list[str]:
         return [f"{RUNS}/{run}/{RECORD}" for run in self.runs]

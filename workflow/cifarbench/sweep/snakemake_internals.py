@@ -15,8 +15,6 @@ SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 TRAIN_JOB = re.compile(
     r"^rule train:\n(?:    .*\n)*?    reason: (?P<reason>.*)\n    wildcards: run=(?P<run>.*)$", re.M
 )
-# What Snakemake fills in where it reads a path: wildcards, and since 9.14 path variables.
-FILLED_IN = re.compile(r"[{}<>\n]")
 
 
 def configfile_given(workflow: Any) -> bool:
@@ -31,11 +29,6 @@ def config_folders(workflow: Any) -> list[Path]:
 def trains_here(workflow: Any) -> bool:
     """Tell whether the jobs run on this machine; those of a dry run may run on any."""
     return not workflow.non_local_exec_or_dryrun
-
-
-def taken_literally(path: str) -> bool:
-    """Tell whether a rule may have this path as an input without Snakemake filling something in."""
-    return FILLED_IN.search(path) is None
 
 
 def training_reasons(config: Path, workdir: Path) -> dict[str, str]:

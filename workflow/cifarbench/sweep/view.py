@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cifarbench.sweep.status import AHEAD, STATES, Status
+from cifarbench.words import count, duration
 
 COLUMNS = (*STATES, "stale")
 STYLES = {"done": "green", "running": "cyan", "failed": "bold red", "diverged": "yellow", "stale": "yellow"}
@@ -73,16 +74,12 @@ def time_left(status: Status) -> str:
             "Nothing is left to train, but for what failed." if status.ids("failed") else "All runs are done."
         )
     if status.seconds_left is None:
-        return f"{ahead} runs are left, and no record yet to tell how long they take."
+        left = count(ahead, "run is", "runs are")
+        return f"{left} left, and no record yet to tell how long {'it takes' if ahead == 1 else 'they take'}."
     unknown = f", without {status.unknown} that no record tells of" if status.unknown else ""
     number = max(1, len(status.ids("running")))
-    return f"{ahead} runs are left: about {duration(status.seconds_left)}, {number} at a time{unknown}."
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    left = f"{count(ahead, 'run is', 'runs are')} left: about {duration(status.seconds_left)}"
+    return f"{left}, {number} at a time{unknown}."
 
 
 def running(status: Status, listed: int) -> Iterator[Text]:
@@ -106,7 +103,7 @@ def failed(status: Status, listed: int) -> Iterator[Text]:
 def stale(status: Status, listed: int) -> Iterator[Text]:
     """One line for each reason; nothing is trained again for it."""
     for reason, number in Counter(status.stale.values()).most_common(listed):
-        yield Text.assemble(("stale ", "yellow"), f"{number} run{'s' if number > 1 else ''}: {reason}")
+        yield Text.assemble(("stale ", "yellow"), f"{count(number, 'run')}: {reason}")
 
 
 def and_more(runs: list[str], listed: int) -> Iterator[Text]:

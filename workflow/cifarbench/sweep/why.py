@@ -17,6 +17,7 @@ from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
 from cifarbench.sweep.snakemake_internals import training_reasons
 from cifarbench.sweep.staleness import short, stale_now
+from cifarbench.words import count
 
 
 def why(plan: Plan, config: Path, runs_folder: Path) -> str:
@@ -25,7 +26,7 @@ def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{RECORD}"))}
     training = [run for run in plan.runs if run.id in triggers]
     lines = [
-        f"{len(training)} of {len(plan.runs)} runs would be trained:"
+        f"{len(training)} of {count(len(plan.runs), 'run')} would be trained:"
         if training
         else "Nothing would be trained."
     ]
@@ -81,6 +82,6 @@ def not_again(done: list[Record]) -> Iterator[str]:
     """Say what differs in origin and is all the same not trained again."""
     for text, number in Counter(stale_now(done).values()).most_common() if done else []:
         yield (
-            f"{number} done run{'s' if number > 1 else ''}: {text}; that alone trains nothing again "
+            f"{count(number, 'done run')}: {text}; that alone trains nothing again "
             "(rerun-triggers in profiles/default); snakemake --forcerun train does"
         )
