@@ -7,6 +7,7 @@ from typing import Any
 from cifarbench.analysis.configuration import Seeds
 from cifarbench.analysis.stats import Interval
 from cifarbench.records.metrics import METRICS, TIMES
+from cifarbench.words import listed
 
 
 def percent(fraction: float, digits: int = 1) -> str:
