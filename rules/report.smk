@@ -53,6 +53,7 @@ rule report:
         table="results/runs.parquet",
         pictures="results/pictures.parquet",
         # What `make bench` measured, if it has run.
+        evaluated=lambda _: sorted(map(str, Path("results/evaluated").glob("*/evaluated.json"))),
         speed=lambda _: "results/bench.json" if Path("results/bench.json").exists() else [],
     output:
         page=report("reports/index.html", category="Page"),
@@ -71,6 +72,7 @@ rule report:
         python -m cifarbench report {input.plan} {input.table} \
             --pictures {input.pictures} \
             --speed results/bench.json \
+            --evaluated results/evaluated \
             --output {params.folder} \
             2>{log}
         """

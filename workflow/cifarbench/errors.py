@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,6 +39,13 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     allowed = sorted(allowed)
     close = get_close_matches(name[:SHOWN], allowed, n=1)
     return (f"; did you mean '{close[0]}'?" if close else ";") + f" Allowed: {', '.join(allowed)}"
+
+
+def need_extra(extra: str, *modules: str) -> None:
+    """Raise UserError naming the extra that brings these modules, if one is not installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise UserError(f"{module} is not installed; pip install 'cifarbench[{extra}]' brings it")
 
 
 def explain(error: ValidationError, where: str, allowed: Iterable[str] = ()) -> str:

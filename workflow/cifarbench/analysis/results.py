@@ -1,5 +1,6 @@
 """The table of records as the report asks for it: by data set, by study, best first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from cifarbench.analysis.family import Family, Rival
 from cifarbench.analysis.stats import single_seed_noise
 from cifarbench.analysis.verdicts import Verdict, judge_all
 from cifarbench.plan.plan import Plan, PlannedStudy
+from cifarbench.records.evaluated import Evaluated
 
 REPRESENTATIVES = 8  # configurations whose mistakes are looked at
 
@@ -24,6 +26,7 @@ class Results:
     speed: dict[str, Any] | None = None
     baseline: pd.DataFrame | None = None
     pictures: pd.DataFrame | None = None
+    evaluated: Sequence[Evaluated] = ()
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

@@ -23,9 +23,12 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     chosen = choose(args.runs, args.run_ids or ["best"], args.dataset)
     from cifarbench.use.classify import as_json, ask, in_lines, read_pictures
-    from cifarbench.use.predictor import load
+    from cifarbench.use.predictor import load, reading
 
-    names, images, faults = read_pictures(args.pictures)
+    ways = {reading(run.record).background for run in chosen}
+    if len(ways) > 1:
+        raise UserError("run: these were trained on different backgrounds; ask them one at a time")
+    names, images, faults = read_pictures(args.pictures, reading(chosen[0].record))
     answers = [ask(load(run, args.data, args.model_file), images) for run in chosen] if names else []
     if args.json:
         print(json.dumps(as_json(names, answers, faults, args.top), indent=1))

@@ -14,6 +14,7 @@ from cifarbench.analysis.table import collect, read_results, read_table
 from cifarbench.cli.arguments import add_data, add_plan, add_runs
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
+from cifarbench.records.evaluated import read_all_evaluated
 from cifarbench.records.speed import read_speed
 from cifarbench.report.page import render
 
@@ -31,6 +32,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
     verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
     verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
+    verb.add_argument("--evaluated", type=Path, help="folder that `evaluate` wrote to, shown if it is there")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
 
 
@@ -44,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
         shown = read_table(args.pictures, "cifarbench pictures") if there else None
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     baseline = read_table(args.baseline) if args.baseline else None
-    render(plan, table, args.output, speed, baseline, shown)
+    evaluated = read_all_evaluated(args.evaluated) if args.evaluated else ()
+    render(plan, table, args.output, speed, baseline, shown, evaluated)
 
 
 def done_so_far(plan: Plan, runs: Path, data: Path) -> tuple[DataFrame, DataFrame]:

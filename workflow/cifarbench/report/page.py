@@ -21,6 +21,7 @@ from cifarbench.analysis.table import write_table
 from cifarbench.files import atomic, write_text
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import write_plan
+from cifarbench.records.evaluated import Evaluated
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import answer, charts, sections, words
 from cifarbench.report.figures import Drawing
@@ -38,14 +39,15 @@ def render(
     speed: dict[str, Any] | None = None,
     baseline: pd.DataFrame | None = None,
     pictures: pd.DataFrame | None = None,
+    evaluated: Sequence[Evaluated] = (),
 ) -> None:
     """Write the page into `output`, its figures and tables for papers beside it, and the plan and the table
     from which it can be made again.
 
     `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with;
-    `pictures` what `cifarbench pictures` wrote.
+    `pictures` what `cifarbench pictures` wrote; `evaluated` what `cifarbench evaluate` did.
     """
-    results = Results(plan, table, speed, baseline, pictures)
+    results = Results(plan, table, speed, baseline, pictures, evaluated)
     if results.ranked:
         charts.library()  # takes as long as the figures
     made = [section for make in sections.SECTIONS for section in make(results)]

@@ -263,6 +263,13 @@ def claims(results: Results) -> Iterator[Section]:
     yield Section("claims", "Published claims", "claims", {"tested": tested, "waiting": waiting})
 
 
+def evaluated(results: Results) -> Iterator[Section]:
+    """Weights of others on these test images; nothing is known of their training."""
+    if results.evaluated:
+        rows = sorted(results.evaluated, key=lambda other: -other.test.top1)
+        yield Section("evaluated", "Evaluated, not trained here", "evaluated", {"rows": rows})
+
+
 def baseline(results: Results) -> Iterator[Section]:
     """These results beside those of another table."""
     if results.comparison:
@@ -338,4 +345,4 @@ def provenance(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
-SECTIONS = (problems, overview, cost, claims, studies, failures, baseline, speed, provenance)
+SECTIONS = (problems, overview, cost, claims, studies, failures, evaluated, baseline, speed, provenance)

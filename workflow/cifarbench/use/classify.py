@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
@@ -39,13 +40,13 @@ class Answers(NamedTuple):
         return [(self.classes[k], float(row[k])) for k in order]
 
 
-def read_pictures(words: Sequence[str]) -> Read:
+def read_pictures(words: Sequence[str], options: ReadOptions) -> Read:
     """Read files, all files of folders, what globs match, and standard input for `-`."""
     names, images, faults = [], [], []
     for name in (name for word in words for name in expand(word)):
         try:
             content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-            images.append(decode(content))
+            images.append(decode(content, options))
             names.append(name)
         except OSError as error:
             faults.append(f"{name}: cannot be read: {error.strerror}")

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.loading import Scaling, denoised, scaling
-from cifarbench.data.manifest import read_manifest
 from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
@@ -21,7 +21,7 @@ from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.records.folder import WEIGHTS
 from cifarbench.records.record import Record
-from cifarbench.use.runs import Trained, choose
+from cifarbench.use.runs import Trained, choose, manifest_of
 
 BATCH = 500  # images per forward pass
 
@@ -50,9 +50,9 @@ class Predictor:
     def prepared(self, picture: Picture) -> Images:
         """Return what the network sees of a picture, before it is scaled: (3, 32, 32) uint8."""
         if isinstance(picture, bytes):
-            return self.filtered(decode(picture)[None])[0]
+            return self.filtered(decode(picture, reading(self.record))[None])[0]
         try:
-            return self.filtered(decode(Path(picture).read_bytes())[None])[0]
+            return self.prepared(Path(picture).read_bytes())
         except OSError as error:
             raise UserError(f"{picture}: cannot be read: {error.strerror}") from None
         except UserError as error:
@@ -110,14 +110,15 @@ def file_of(record: Record, own: Path | None) -> Path | None:
     raise UserError(f"model: {name!r} {fault}; name it with --model-file")
 
 
+def reading(record: Record) -> ReadOptions:
+    """Return how a run's data set had its pictures read."""
+    background = record.data.background
+    return ReadOptions() if background is None else ReadOptions(background=background)
+
+
 def statistics(record: Record, data: Path) -> tuple[list[float], list[float]]:
     """Return mean and deviation of each channel of the images that a run was trained on."""
     if record.data.mean and record.data.std:
         return record.data.mean, record.data.std
-    folder = data / record.data.name
-    manifest = read_manifest(folder)
-    if manifest.images_sha256 != record.data.images_sha256:
-        raise UserError(
-            f"{folder}: is not the data that run {record.run!r} was trained on; normalise that again"
-        )
+    manifest = manifest_of(record, data)
     return manifest.mean, manifest.std

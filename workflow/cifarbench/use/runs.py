@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cifarbench.config.flags import flags
+from cifarbench.data.manifest import Manifest, read_manifest
 from cifarbench.errors import UserError, suggest
 from cifarbench.records.folder import RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
@@ -93,3 +94,14 @@ def best(found: list[Trained]) -> Trained:
 
 def validation_accuracy(record: Record) -> float:
     return record.final.validation.top1 if record.final.validation else 0.0
+
+
+def manifest_of(record: Record, data: Path) -> Manifest:
+    """Return the manifest of the images that a run was trained on. Raise UserError if others lie there."""
+    folder = data / record.data.name
+    manifest = read_manifest(folder)
+    if manifest.images_sha256 != record.data.images_sha256:
+        raise UserError(
+            f"{folder}: is not the data that run {record.run!r} was trained on; normalise that again"
+        )
+    return manifest

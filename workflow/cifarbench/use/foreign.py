@@ -1,0 +1,151 @@
+"""Measure weights that others trained: a state dict, as safetensors or as torch.save writes it."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.reading import read as read_yaml
+from cifarbench.data.loading import load
+from cifarbench.errors import UserError
+from cifarbench.files import sha256_of
+from cifarbench.models.build import build_model
+from cifarbench.models.measure import count_flops, count_parameters
+from cifarbench.records.evaluated import Evaluated, write_evaluated
+from cifarbench.records.folder import PREDICTIONS
+from cifarbench.records.record import ModelFacts
+from cifarbench.training.environment import describe_environment
+from cifarbench.training.evaluate import evaluate, forward_all
+from cifarbench.training.losses import make_loss
+from cifarbench.training.saving import data_facts, save_predictions
+
+full_precision = partial(torch.autocast, "cpu", enabled=False)
+WRAPPERS = ("module.", "_orig_mod.")  # which DataParallel and torch.compile put before every name
+HOLDERS = ("state_dict", "model_state_dict", "model", "net")  # where training scripts keep the state dict
+TOLD = 3  # names that do not fit
+
+
+def evaluate_weights(
+    weights: Path,
+    config: TrainConfig,
+    data_folder: Path,
+    output: Path,
+    mapping: Path | None = None,
+    model_file: Path | None = None,
+) -> Evaluated:
+    """Test the weights and write predictions and, last, `evaluated.json` into `output`."""
+    cpu = torch.device("cpu")
+    data = load(data_folder, config, cpu)
+    model = build_model(config, len(data.manifest.classes), model_file)
+    fit(model, renamed(read_weights(weights), read_mapping(mapping)), weights)
+    total, trainable = count_parameters(model)
+    outputs = forward_all(model, data.test, data, make_loss(config, model), full_precision)
+    evaluated = Evaluated(
+        name=weights.stem,
+        weights_sha256=sha256_of(weights),
+        config=config,
+        data=data_facts(data),
+        model=ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model)),
+        test=evaluate(outputs, len(data.manifest.classes)),
+        environment=describe_environment(cpu),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    save_predictions(outputs, output / PREDICTIONS)
+    write_evaluated(evaluated, output)
+    return evaluated
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a state dict. Raise UserError for a pickled model, whose loading would run what is in the file."""
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except SafetensorError:
+        pass  # then it is what torch.save writes
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == b"\x80"
+    if not is_pickle and not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: is neither safetensors nor a file of torch.save")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise UserError(
+            f"{path}: holds Python objects, not only weights, and loading those runs whatever is in them; "
+            "ask its owner to run `model = torch.load(FILE, weights_only=False)` and "
+            "`torch.save(model.state_dict(), 'weights.pt')`, and evaluate that file"
+        ) from None
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise UserError(f"{path}: is broken: {str(error).splitlines()[0]}; fetch it again") from None
+    for holder in HOLDERS:
+        if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
+            content = content[holder]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UserError(f"{path}: holds no state dict, a mapping from names to tensors")
+    return dict(content)
+
+
+def read_mapping(path: Path | None) -> dict[str, str | None]:
+    """Read a YAML file of `their name: our name`; one that ends with a dot stands for all that begin so."""
+    if path is None:
+        return {}
+    content = read_yaml(path)
+    if not isinstance(content, Mapping) or not all(
+        isinstance(theirs, str) and isinstance(ours, str | None) for theirs, ours in content.items()
+    ):
+        raise UserError(
+            f"{path}: must map their names to ours, or to null to leave one out: `fc.: classifier.`"
+        )
+    return dict(content)
+
+
+def renamed(weights: dict[str, Tensor], mapping: Mapping[str, str | None]) -> dict[str, Tensor]:
+    for wrapper in WRAPPERS:
+        if all(name.startswith(wrapper) for name in weights):
+            weights = {name.removeprefix(wrapper): tensor for name, tensor in weights.items()}
+    pairs = ((ours(name, mapping), tensor) for name, tensor in weights.items())
+    return {name: tensor for name, tensor in pairs if name is not None}
+
+
+def ours(name: str, mapping: Mapping[str, str | None]) -> str | None:
+    """Return our name of a weight, None for one to leave out; the longest entry of the mapping that fits."""
+    fitting = [n for n in mapping if n == name or ((not n or n.endswith(".")) and name.startswith(n))]
+    if not fitting:
+        return name
+    best = max(fitting, key=len)
+    new = mapping[best]
+    return None if new is None else new + name[len(best) :]
+
+
+def fit(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load the weights. Raise UserError naming what does not fit, with the nearest names."""
+    wanted = model.state_dict()
+    counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # which no test reads
+    unknown, missing = sorted(weights.keys() - wanted), sorted(wanted.keys() - weights - counters)
+    faults = [f"{name!r} is not in the model{near(name, missing)}" for name in unknown]
+    faults += [f"{name!r} is missing" for name in missing]
+    faults += [
+        f"{name!r} has shape {tuple(weights[name].shape)}, the model {tuple(wanted[name].shape)}"
+        for name in sorted(weights.keys() & wanted)
+        if weights[name].shape != wanted[name].shape
+    ]
+    if faults:
+        more = f"; and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
+        raise UserError(
+            f"{path}: {'; '.join(faults[:TOLD])}{more}; rename with --mapping, or check the knobs"
+        )
+    model.load_state_dict(dict(weights), strict=False)  # but for counters, all is there
+
+
+def near(name: str, missing: list[str]) -> str:
+    close = get_close_matches(name, missing, n=1)
+    return f" (nearest: {close[0]!r})" if close else ""
