@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cifarbench.bench import workflow as bench_workflow
-from cifarbench.bench.training import WAYS, config_for, naive_steps, our_steps, summarise, timed
+from cifarbench.bench.training import WAYS, config_for, images_per_second, naive_steps, our_steps, summarise
 from cifarbench.cli.parser import main
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
@@ -31,13 +31,13 @@ def test_ratios_are_taken_within_rounds_and_their_median_counts() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_takes_real_steps(way: str) -> None:
+def test_every_way_takes_real_steps(tmp_path: Path, way: str) -> None:
     net = build_model(TRAINED, 10)
     before = [weight.detach().clone() for weight in net.parameters()]
     config = config_for("lenet5", 64, way)
-    step = naive_steps(net, 64, CPU) if way == "naive" else our_steps(net, config, CPU)
+    step = naive_steps(net, 64, CPU) if way == "naive" else our_steps(net, config, CPU, tmp_path)
     assert step() == 64
-    assert timed(step, 0.01, CPU) > 0
+    assert images_per_second(step, 0.01, CPU) > 0
     assert not any(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 

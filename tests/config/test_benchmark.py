@@ -51,6 +51,23 @@ def config_with(**run: object) -> dict[str, object]:
         (config_with(seed=[0, 0]), "is there twice in this study; remove one"),
         (config_with(momentum=0.9), "momentum 0.9 has no effect with optimizer 'adam'; remove it, or choose"),
         (config_with(schedule="multistep"), "schedule 'multistep' needs milestones, for example [30, 80]"),
+        (
+            config_with(schedule="multistep", milestones=[[30, 10]], epochs=40),
+            "milestones (30, 10) must rise, each once; put them in order",
+        ),
+        (
+            config_with(schedule="multistep", milestones=[[2, 8]], warmup_epochs=3),
+            "milestones (2, 8) has one before warm-up ends, at 3.0, where it has no effect; move it",
+        ),
+        (
+            config_with(schedule="multistep", milestones=[[5]], gamma=1),
+            "gamma 1.0 has no effect",
+        ),
+        (
+            config_with(batch_norm="frozen", batch_norm_momentum=0.5),
+            "batch_norm_momentum 0.5 has no effect with batch_norm 'frozen'; remove it, or choose batch_norm",
+        ),
+        (config_with(cuda_graph="yes please"), "cuda_graph"),
         (config_with(optimizer="sgd", nesterov=True), "nesterov True needs a momentum above 0"),
         (config_with(validation_images=0, report_epoch="best_validation"), "needs validation_images above 0"),
         (config_with(warmup_epochs=10), "warmup_epochs 10.0 must be below epochs 10; lower it"),

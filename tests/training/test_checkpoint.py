@@ -7,10 +7,11 @@ import os
 import random
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
@@ -116,6 +117,42 @@ def test_each_signal_saves_and_the_same_command_goes_on(digits: Path, tmp_path: 
     assert again.exitcode == 0
     assert "going on after epoch" in log.read_text()
     assert same_result(tmp_path / "whole", tmp_path / "stopped")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_training_ends_it_in_one_line_and_lets_retries_go_on(
+    digits: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    fifo = tmp_path / "model.py"
+    os.mkfifo(fifo)  # whose reader waits, which holds the training at its start
+    call = call_of(digits, tmp_path / "out", "--model-file", str(fifo))
+    running = subprocess.Popen([sys.executable, "-m", "cifarbench", *call], stderr=subprocess.PIPE, text=True)
+    writer = None
+    while writer is None:
+        assert running.poll() is None
+        time.sleep(0.01)
+        with suppress(OSError):  # as long as it does not read yet
+            writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    running.send_signal(number)
+    said = running.communicate(timeout=30)[1]
+    os.close(writer)
+    assert running.returncode == 75
+    assert said == "cifarbench train: stopped; the same command goes on\n"
+
+
+def test_a_signal_at_the_end_changes_nothing(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(digits, tmp_path / "whole")
+    whole = Engine.final
+
+    def final(engine: Engine) -> object:
+        signal.raise_signal(signal.SIGTERM)
+        return whole(engine)
+
+    monkeypatch.setattr(Engine, "final", final)
+    train(digits, tmp_path / "asked")
+    assert same_result(tmp_path / "whole", tmp_path / "asked")
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_path: Path) -> None:

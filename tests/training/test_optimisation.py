@@ -120,7 +120,7 @@ def test_several_optimizers_and_groups_share_one_rate_each_at_its_own_scale() ->
 
 def rates(steps_per_epoch: int = 4, **knobs: object) -> list[float]:
     config = TrainConfig(optimizer="sgd", learning_rate=1.0, **knobs)
-    schedule = Schedule(config, steps_per_epoch)
+    schedule = Schedule(config, steps_per_epoch * config.batch_size)
     return [schedule(step) for step in range(config.epochs * steps_per_epoch)]
 
 
@@ -161,7 +161,6 @@ def test_a_warm_up_is_pytorchs_linear_one_before_another() -> None:
 @pytest.mark.parametrize(
     ("knobs", "line"),
     [
-        ({"warmup_epochs": 0.1}, "warmup_epochs: 0.1 is less than half a step, and an epoch has 2 of them"),
         ({"schedule": "cosine", "warmup_epochs": 0.9}, "warmup_epochs: 0.9 leaves no step after the warm-up"),
         ({"schedule": "one_cycle"}, "schedule: 'one_cycle' needs 4 steps to rise and fall, and there are 2"),
     ],
@@ -169,9 +168,26 @@ def test_a_warm_up_is_pytorchs_linear_one_before_another() -> None:
 def test_a_schedule_that_so_few_steps_leave_without_effect_is_refused(
     knobs: dict[str, object], line: str
 ) -> None:
+    config = TrainConfig(epochs=1, batch_size=32, **knobs)
     with pytest.raises(UserError, match=re.escape(line)):
-        Schedule(TrainConfig(epochs=1, **knobs), 2).check()
-    Schedule(TrainConfig(epochs=1, **knobs), 10).check()
+        Schedule(config, 33).check()
+    Schedule(config, 320).check()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "line"),
+    [
+        ({"warmup_epochs": 0.1}, "warmup_epochs 0.1 has no effect: an epoch has 2 steps"),
+        ({"schedule": "multistep", "milestones": [3, 8]}, "milestones (3, 8) have no effect in 3 epochs"),
+    ],
+)
+def test_a_part_of_a_schedule_without_effect_is_said(
+    knobs: dict[str, object], line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Schedule(TrainConfig(epochs=3, batch_size=32, **knobs), 33).check()
+    assert caplog.messages == [line]
+    Schedule(TrainConfig(epochs=4, batch_size=32, **knobs), 320).check()
+    assert len(caplog.messages) == 1
 
 
 def test_without_a_schedule_the_rate_stays() -> None:

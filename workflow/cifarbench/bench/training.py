@@ -152,8 +152,10 @@ def main() -> None:
     net = build_model(config, 10)
     flops = 3 * count_flops(net)
     net.to(device)
-    step = naive_steps(net, batch_size, device) if way == "naive" else our_steps(net, config, device)
-    rate = timed(step, float(sys.argv[5]), device)
+    with tempfile.TemporaryDirectory() as folder:  # gigabytes, which the process would leave behind
+        ours = way != "naive"
+        step = our_steps(net, config, device, Path(folder)) if ours else naive_steps(net, batch_size, device)
+        rate = images_per_second(step, float(sys.argv[5]), device)
     figures = {
         "images_per_second": rate,
         "flops": rate * flops,
@@ -162,7 +164,7 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def timed(step: Any, seconds: float, device: Any) -> float:
+def images_per_second(step: Any, seconds: float, device: Any) -> float:
     """Return images per second, after three steps; `step()` returns how many images it trained on."""
     from cifarbench.training.device import synchronise
 
@@ -248,8 +250,8 @@ def naive_steps(net: Any, batch_size: int, device: Any) -> Any:
     return step
 
 
-def our_steps(net: Any, config: TrainConfig, device: Any) -> Any:
-    """Return a step of the engine, with the data set from a file as in a real run."""
+def our_steps(net: Any, config: TrainConfig, device: Any, folder: Path) -> Any:
+    """Return a step of the engine, with the data set from a file in `folder`, as in a real run."""
     import torch
     from safetensors.numpy import save_file
 
@@ -260,7 +262,6 @@ def our_steps(net: Any, config: TrainConfig, device: Any) -> Any:
 
     pixels, labels = random_images(device)
     images = pixels.transpose(0, 3, 1, 2).copy()
-    folder = Path(tempfile.mkdtemp())
     parts = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
     save_file(parts, folder / IMAGES_FILE)
     manifest = Manifest(

@@ -39,10 +39,10 @@ def bench_workflow(rounds: int, output: Path) -> None:
 
 def one_round(folder: Path) -> dict[str, float]:
     _, data = workflow(folder / "data", runs=1, epochs=1, targets=["data/digits/manifest.json"])
-    import_seconds = timed([sys.executable, "-c", "import torch"])
+    import_seconds = seconds_of([sys.executable, "-c", "import torch"])
     by_hand, record = one_job(folder, data)
     single, [alone] = workflow(folder / "one", runs=1, epochs=20, data=data)
-    again = timed(command(folder / "one", 1))
+    again = seconds_of(command(folder / "one", 1))
     rates = {}
     for cores in (2, 4):
         _, records = workflow(folder / f"cores{cores}", runs=cores, epochs=20, cores=cores, data=data)
@@ -84,7 +84,7 @@ def one_job(folder: Path, data: Path, epochs: int = 1) -> tuple[float, dict[str,
         "--epochs",
         str(epochs),
     ]
-    seconds = timed([*call, *flags])
+    seconds = seconds_of([*call, *flags])
     return seconds, json.loads((folder / "job" / "metrics.json").read_text())
 
 
@@ -107,7 +107,7 @@ def workflow(
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     if data:
         (folder / "data").symlink_to(data.parent.absolute())
-    seconds = timed(command(folder, cores, targets or []))
+    seconds = seconds_of(command(folder, cores, targets or []))
     if targets:
         return seconds, folder / "data" / "digits"
     return seconds, [
@@ -129,7 +129,7 @@ def command(folder: Path, cores: int, targets: list[str] | None = None) -> list[
     return [*call, "--cores", str(cores), "--configfile", str(folder / "config.yaml")]
 
 
-def timed(call: list[str]) -> float:
+def seconds_of(call: list[str]) -> float:
     """Return the seconds that a command takes. Raise CalledProcessError with its output if it fails."""
     start = time.perf_counter()
     subprocess.run(

@@ -11,8 +11,10 @@ from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import add_knobs
 from cifarbench.config.reading import read
 from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.training.stopping import Interrupted, on_stop, stop_now
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
+MOST_THREADS = 1024
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,6 +25,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def threads(text: str) -> int:
+    """Read a number of threads, for argparse; many more than there are processors crash PyTorch."""
+    count = at_least_one(text)
+    if count > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be {MOST_THREADS} or less")
+    return count
 
 
 def at_least_one(text: str) -> int:
@@ -80,7 +90,7 @@ def add_rounds(verb: argparse.ArgumentParser) -> None:
 def add_training(verb: argparse.ArgumentParser) -> None:
     """Add how to train, which does not change what comes out."""
     verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
-    verb.add_argument("--threads", type=at_least_one, default=1, help="processor threads to use (default: 1)")
+    verb.add_argument("--threads", type=threads, default=1, help="processor threads to use (default: 1)")
     verb.add_argument(
         "--checkpoint-minutes",
         type=float,
@@ -97,11 +107,10 @@ def add_run(verb: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def stopping_softly(verb: str) -> Iterator[None]:
-    """Exit with the code that means: saved, try again."""
-    from cifarbench.training.stopping import Interrupted
-
+    """When a signal asks to stop, exit in one line and with the code that means: try again."""
     try:
-        yield
-    except Interrupted:
-        print(f"cifarbench {verb}: stopped and saved; the same command goes on from there", file=sys.stderr)
+        with on_stop(stop_now):
+            yield
+    except Interrupted as stop:
+        print(f"cifarbench {verb}: {stop}", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from cifarbench.bench.training import MODELS, bench
-from cifarbench.cli.arguments import at_least_one
+from cifarbench.cli.arguments import at_least_one, threads
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "--rounds", type=at_least_one, default=3, help="times that each way takes its turn (default: 3)"
     )
     verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
-    verb.add_argument("--threads", type=at_least_one, default=2, help="processor threads to use (default: 2)")
+    verb.add_argument("--threads", type=threads, default=2, help="processor threads to use (default: 2)")
     verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
 
 

@@ -25,6 +25,11 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    with stopping_softly(args.verb):
+        train_all(args)
+
+
+def train_all(args: argparse.Namespace) -> None:
     from cifarbench.data.manifest import read_manifest
 
     dataset = read_manifest(args.data).name
@@ -32,10 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from cifarbench.training.lease import lease
     from cifarbench.training.pack import train_pack
 
-    with (
-        stopping_softly(args.verb),
-        nullcontext() if all(job.config.device == "cpu" for job in jobs) else lease(),
-    ):
+    with nullcontext() if all(job.config.device == "cpu" for job in jobs) else lease():
         train_pack(jobs, args.data, args.output, args.threads, 60 * args.checkpoint_minutes)
 
 

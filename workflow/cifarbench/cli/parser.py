@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has enough; Python must not find that out again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print("cifarbench: stopped", file=sys.stderr)
+        return 130  # 128 and the number of the signal, as of any command that it ends
 
 
 def run_verb(argv: list[str]) -> int:

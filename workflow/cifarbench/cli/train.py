@@ -19,6 +19,12 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    with stopping_softly(args.verb):
+        train_or_take(args)
+
+
+def train_or_take(args: argparse.Namespace) -> None:
+    """Take the result of a pack if there is one; train otherwise."""
     from cifarbench.data.manifest import read_manifest
     from cifarbench.training.pack import take_packed
 
@@ -31,5 +37,5 @@ def run(args: argparse.Namespace) -> None:
     from cifarbench.training.train import train
 
     one_device = nullcontext() if config.device == "cpu" else lease()
-    with stopping_softly(args.verb), heartbeat(args.output), one_device:
+    with heartbeat(args.output), one_device:
         train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)

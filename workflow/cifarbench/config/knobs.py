@@ -147,6 +147,15 @@ class TrainConfig(BaseModel):
                 )
         if self.schedule == "multistep" and not self.milestones:
             raise ValueError("schedule 'multistep' needs milestones, for example [30, 80]")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones {self.milestones!r} must rise, each once; put them in order")
+        if self.milestones and min(self.milestones) < self.warmup_epochs:
+            raise ValueError(
+                f"milestones {self.milestones!r} has one before warm-up ends, at {self.warmup_epochs!r}, "
+                "where it has no effect; move it"
+            )
+        if self.schedule == "multistep" and self.gamma == 1:
+            raise ValueError("gamma 1.0 has no effect with schedule 'multistep'; choose one below 1")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov True needs a momentum above 0, for example 0.9")
         if self.report_epoch == "best_validation" and self.validation_images == 0:

@@ -33,7 +33,7 @@ from cifarbench.training.losses import make_loss
 from cifarbench.training.optimizers import make_optimizers
 from cifarbench.training.progress import Progress
 from cifarbench.training.random_streams import generator, stream_seed
-from cifarbench.training.schedules import Schedule
+from cifarbench.training.schedules import Schedule, images_per_epoch
 from cifarbench.training.stopping import Interrupted
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Engine:
         self.loss = make_loss(config, model)
         self.optimizers = make_optimizers(config, model)
         self.images_per_epoch = images_per_epoch(config, len(data.train))
-        self.schedule = Schedule(config, -(-self.images_per_epoch // config.batch_size))
+        self.schedule = Schedule(config, len(data.train))
         self.learning_rate = config.learning_rate  # of the step before
         self.augment = Augment(config, self.data.scale, device)
         self.order_stream = generator(config.seed, "order", torch.device("cpu"))
@@ -230,7 +230,7 @@ class Engine:
         if self.checkpoint and self.checkpoint.due:
             self.checkpoint.save(self.state())
             if self.checkpoint.stop_asked and len(self.progress.epochs) < self.config.epochs:
-                raise Interrupted
+                raise Interrupted("stopped and saved; the same command goes on from there")
 
     def outputs(self, part: ImageSet) -> Outputs:
         return forward_all(self.model, part, self.data, self.loss, self.autocast)
@@ -260,11 +260,6 @@ class Engine:
             validation=evaluate(validation, classes) if validation else None,
             test=evaluate(test, classes),
         )
-
-
-def images_per_epoch(config: TrainConfig, images: int) -> int:
-    """Return how many of the training images an epoch passes over."""
-    return images - images % config.batch_size if config.last_batch == "drop" else images
 
 
 def log_epoch(epoch: Epoch) -> None:

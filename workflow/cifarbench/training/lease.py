@@ -10,16 +10,19 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from cifarbench.errors import UserError
 from cifarbench.machine import gpu_handles
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # Set by Slurm, PBS, Grid Engine and LSF in each job.
 BATCH_SYSTEMS = ("SLURM_JOB_ID", "PBS_JOBID", "JOB_ID", "LSB_JOBID")
+LOCAL_FOLDERS = (Path("/dev/shm"), Path("/tmp"))
 POLL_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -53,21 +56,31 @@ def lease() -> Iterator[str | None]:
 def usable_gpus(visible: str | None) -> list[str]:
     """Return the GPUs to choose from: all that are installed, or those that CUDA_VISIBLE_DEVICES names.
 
-    A number stands for the GPU's UUID, in the driver's order, so that one GPU has one lock however it is
-    named; a name that the driver does not know stays as it is.
+    As CUDA reads it, the list ends at the first entry that is none. A number, or the beginning of a UUID,
+    stands for the whole UUID, in the driver's order, so that one GPU has one lock however it is named; a part
+    of a GPU (MIG) keeps the name that it is given.
     """
     installed = installed_gpus()
     if visible is None:
         return installed
-    names = [name for name in visible.split(",") if name]
-    return [installed[int(n)] if n.isdigit() and int(n) < len(installed) else n for n in names]
+    found = [_uuid(name.strip(), installed) for name in visible.split(",")]
+    return [uuid for uuid in found[: found.index(None) if None in found else None] if uuid]
+
+
+def _uuid(name: str, installed: list[str]) -> str | None:
+    if name.isdecimal():
+        return installed[int(name)] if int(name) < len(installed) else None
+    if name.startswith("MIG-"):
+        return name if installed else None
+    matching = [uuid for uuid in installed if name.startswith("GPU-") and uuid.startswith(name)]
+    return matching[0] if len(matching) == 1 else None
 
 
 def _acquire(candidates: list[str]) -> tuple[str, FileLock]:
     waiting = False
     while True:
         for device in candidates:
-            lock = FileLock(lock_folder() / f"gpu-{device}.lock")
+            lock = FileLock(lock_folder() / f"gpu-{quote(device, safe='')}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -80,10 +93,17 @@ def _acquire(candidates: list[str]) -> tuple[str, FileLock]:
 
 
 def lock_folder() -> Path:
-    """Return the user's folder of locks, local to this machine and the same for all workflows."""
-    folder = Path(tempfile.gettempdir()) / f"cifarbench-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    """Return this user's folder of locks, of this machine alone and the same for all workflows.
+
+    Not in the home folder, nor first where TMPDIR says: that may be shared by machines, or of one job alone.
+    """
+    for place in (*LOCAL_FOLDERS, Path(tempfile.gettempdir())):
+        folder = place / f"cifarbench-{os.getuid()}"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    raise UserError(f"{folder}: cannot be written, so no GPU can be held for one training; set TMPDIR")
 
 
 def installed_gpus() -> list[str]:

@@ -38,7 +38,6 @@ def train_pack(
 
     Raise Interrupted, with everything saved, when a signal asks to stop.
     """
-    from cifarbench.training.stopping import Interrupted
     from cifarbench.training.train import train
 
     for config, model_file in jobs:
@@ -52,8 +51,6 @@ def train_pack(
         try:
             with heartbeat(output), also_logging_to(output / PACKED / LOG):
                 train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds)
-        except Interrupted:
-            raise
         except Exception as error:
             log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
 

@@ -1,11 +1,14 @@
 """The learning rate over time: a closed formula of the step, one for each schedule of `config.choices`."""
 
+import logging
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class Moment(NamedTuple):
@@ -53,13 +56,22 @@ SCHEDULES: dict[str, Callable[[TrainConfig, Moment], float]] = {
 }
 
 
-class Schedule:
-    """The learning rate of each step. A linear warm-up reaches the full rate in the step after its last."""
+def images_per_epoch(config: TrainConfig, images: int) -> int:
+    """Return how many of the training images an epoch passes over."""
+    return images - images % config.batch_size if config.last_batch == "drop" else images
 
-    def __init__(self, config: TrainConfig, steps_per_epoch: int) -> None:
-        self.config, self.steps_per_epoch = config, steps_per_epoch
-        self.warmup = round(config.warmup_epochs * steps_per_epoch)
-        self.steps = config.epochs * steps_per_epoch - self.warmup
+
+class Schedule:
+    """The learning rate of each step of a training on so many images.
+
+    A linear warm-up reaches the full rate in the step after its last.
+    """
+
+    def __init__(self, config: TrainConfig, images: int) -> None:
+        self.config = config
+        self.steps_per_epoch = math.ceil(images_per_epoch(config, images) / config.batch_size)
+        self.warmup = round(config.warmup_epochs * self.steps_per_epoch)
+        self.steps = config.epochs * self.steps_per_epoch - self.warmup
         self.factor = SCHEDULES[config.schedule]
 
     def __call__(self, step: int) -> float:
@@ -70,13 +82,8 @@ class Schedule:
         return self.config.learning_rate * self.factor(self.config, moment)
 
     def check(self) -> None:
-        """Raise UserError for a schedule that so few steps leave without effect."""
-        config, per_epoch = self.config, f"an epoch has {self.steps_per_epoch} of them"
-        if config.warmup_epochs and not self.warmup:
-            raise UserError(
-                f"warmup_epochs: {config.warmup_epochs} is less than half a step, and {per_epoch}; "
-                "raise it, or remove it"
-            )
+        """Refuse a schedule that ends before it begins, and say which part of one has no effect."""
+        config, per_epoch = self.config, f"an epoch has {self.steps_per_epoch} steps"
         if self.steps < 1:
             raise UserError(
                 f"warmup_epochs: {config.warmup_epochs} leaves no step after the warm-up, and {per_epoch}; "
@@ -87,3 +94,8 @@ class Schedule:
                 f"schedule: 'one_cycle' needs 4 steps to rise and fall, and there are {self.steps}; "
                 "train for longer, or lower batch_size"
             )
+        # As a training that max_epochs cuts short may have it, and published ones had it.
+        if config.warmup_epochs and not self.warmup:
+            log.warning("warmup_epochs %g has no effect: %s", config.warmup_epochs, per_epoch)
+        if config.milestones and min(config.milestones) >= config.epochs:
+            log.warning("milestones %s have no effect in %d epochs", config.milestones, config.epochs)

@@ -10,8 +10,8 @@ from typing import NoReturn
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-class Interrupted(Exception):
-    """The training was asked to stop and has lost nothing; the same command goes on with it."""
+class Interrupted(BaseException):
+    """The training was asked to stop and has lost nothing; no `except Exception` takes it for a fault."""
 
 
 @contextmanager
@@ -31,4 +31,4 @@ def on_stop(act: Callable[[], None]) -> Iterator[None]:
 
 def stop_now() -> NoReturn:
     """Stop where nothing is to be saved yet, or any more."""
-    raise Interrupted
+    raise Interrupted("stopped; the same command goes on")

@@ -10,12 +10,15 @@ import torch
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load
+from cifarbench.files import remove_strays
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.models.measure import count_flops, count_parameters
-from cifarbench.records.folder import PREDICTIONS, WEIGHTS
+from cifarbench.records.folder import CHECKPOINT, PREDICTIONS, RECORD, WEIGHTS
+from cifarbench.records.heartbeat import HEARTBEAT
 from cifarbench.records.record import Code, ModelFacts, Record, write_record
 from cifarbench.training.checkpoint import Checkpoint
+from cifarbench.training.checks import check_start
 from cifarbench.training.cuda_graph import leave_default_stream
 from cifarbench.training.device import choose_device, naming_the_batch_size, prepare_torch
 from cifarbench.training.engine import Engine
@@ -50,10 +53,13 @@ def train(
     model = build_model(config, len(data.manifest.classes), model_file)
     total, trainable = count_parameters(model)
     facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
+    check_start(config, data, model, model_file or BUILTIN_MODELS[config.model])
     model = model.to(device)
     code = describe_code(model_file or BUILTIN_MODELS[config.model])
     with naming_the_batch_size(config, device):
         chosen, trial_seconds = timed(without_auto, config, model, data, device, code.model_sha256)
+    for name in (CHECKPOINT, HEARTBEAT, RECORD, WEIGHTS, PREDICTIONS):
+        remove_strays(output / name)
     checkpoint = Checkpoint(output, identity(chosen, data.manifest_sha256, code, device), checkpoint_seconds)
     engine = Engine(chosen, data, model, device, checkpoint)
     setup = time.perf_counter() - start - trial_seconds

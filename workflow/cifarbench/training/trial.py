@@ -10,21 +10,23 @@ import itertools
 import json
 import logging
 import time
+from pathlib import Path
 
 import torch
-from filelock import FileLock
 from platformdirs import user_cache_path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, PositiveFloat
 from torch import nn
 
 from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.data.loading import Data
+from cifarbench.errors import UserError
 from cifarbench.files import read_model, write_text
 from cifarbench.records.fingerprint import training_source_hash
-from cifarbench.training.device import device_name, synchronise
+from cifarbench.training.device import device_name, first_line, is_out_of_memory, synchronise
 from cifarbench.training.engine import Engine
 
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
+SAFE_WAY = tuple(values[0] for values in TRIED.values())
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.
 DECISIVE = (
     *("model", *MODEL_KNOBS, "batch_norm", "batch_size", "optimizer", "loss"),
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 class Trial(BaseModel):
     """Images per second of each way, written as `precision memory_format`."""
 
-    images_per_second: dict[str, float]
+    images_per_second: dict[str, PositiveFloat] = Field(min_length=1)
 
     def fastest(self) -> dict[str, str]:
         way = max(self.images_per_second, key=lambda way: self.images_per_second[way])
@@ -50,24 +52,41 @@ def without_auto(
 ) -> TrainConfig:
     """Return the config with each `auto` replaced by what is fastest, tried now or before.
 
-    The model is left as it is. Of several jobs that ask the same at once, one tries and the others wait.
+    The model is left as it is. Of several jobs that try the same at once, the first to end decides for all.
     """
     if all(getattr(config, name) != "auto" for name in TRIED):
         return config
-    path = user_cache_path("cifarbench") / "trials" / f"{digest(config, data, device, model_sha256)}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
-            trial = Trial(
-                images_per_second={
-                    " ".join(way): rate(way, config, model, data, device) for way in ways(config)
-                }
-            )
-            write_text(path, trial.model_dump_json(indent=1) + "\n")
-        trial = read_model(Trial, path, "cifarbench train, after removing it")
+    path = cache_folder() / f"{digest(config, data, device, model_sha256)}.json"
+    trial = kept(path)
+    if trial is None:
+        rates = {" ".join(way): rate(way, config, model, data, device) for way in ways(config)}
+        trial = kept(path) or keep(Trial(images_per_second={w: r for w, r in rates.items() if r}), path)
     for way, images_per_second in trial.images_per_second.items():
         log.info("tried %s: %.0f images/s", way, images_per_second)
     return config.model_copy(update=trial.fastest())
+
+
+def cache_folder() -> Path:
+    return user_cache_path("cifarbench") / "trials"
+
+
+def kept(path: Path) -> Trial | None:
+    """Return the answer that is kept in a file; None where there is none that can be read."""
+    try:
+        return read_model(Trial, path, "cifarbench train") if path.exists() else None
+    except (OSError, UserError) as error:
+        log.warning("%s; trying again", error)
+        return None
+
+
+def keep(trial: Trial, path: Path) -> Trial:
+    """Keep the answer for the next run, where that can be done."""
+    try:
+        if path.is_absolute():  # as it is not for a user without a home
+            write_text(path, trial.model_dump_json(indent=1) + "\n")
+    except UserError as error:
+        log.warning("%s; the next run tries again", error)
+    return trial
 
 
 def ways(config: TrainConfig) -> list[tuple[str, ...]]:
@@ -79,11 +98,17 @@ def ways(config: TrainConfig) -> list[tuple[str, ...]]:
 def rate(
     way: tuple[str, ...], config: TrainConfig, model: nn.Module, data: Data, device: torch.device
 ) -> float:
-    """Return images per second of training a copy of the model this way."""
+    """Return images per second of training a copy of the model this way; 0 where it fails here."""
     # Without its schedule, which may have fewer steps than a trial takes.
-    tried = config.model_copy(update={**dict(zip(TRIED, way, strict=True)), "schedule": "none"})
-    engine = Engine(tried, data, copy.deepcopy(model).train(), device)
-    engine.warm_up()
+    changes = {**dict(zip(TRIED, way, strict=True)), "schedule": "none", "milestones": ()}
+    engine = Engine(config.model_copy(update=changes), data, copy.deepcopy(model).train(), device)
+    try:
+        engine.warm_up()
+    except RuntimeError as error:
+        if is_out_of_memory(error) or way == SAFE_WAY:
+            raise
+        log.warning("%s cannot be had here: %s", " ".join(way), first_line(error))
+        return 0.0
     positions = torch.arange(min(config.batch_size, len(data.train)), device=device)
     steps, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < SECONDS:
