@@ -165,3 +165,14 @@ def test_what_pbs_says_of_a_job_is_understood(tmp_path: Path, answer: str, statu
     path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     said = subprocess.run([script, "7"], env=path, capture_output=True, text=True, check=True)
     assert said.stdout == f"{status}\n"
+
+
+def test_what_a_model_imports_from_beside_it_is_an_input_too(tmp_path: Path) -> None:
+    own = tmp_path / "net.py"
+    own.write_text("import helper\ndef build(classes): ...\n")
+    (tmp_path / "helper.py").write_text("")
+    jobs = jobs_of({"model": "mine"}, models=[{"name": "mine", "file": str(own)}])
+    [run] = jobs.runs
+    files = jobs.train(run).model_files
+    assert files == [str(own), str(tmp_path / "helper.py")]
+    assert jobs.train(run).flags(*files)[-2:] == ["--model-file", str(own)]

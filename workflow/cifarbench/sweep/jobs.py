@@ -18,6 +18,7 @@ from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
+from cifarbench.models.sources import model_sources
 from cifarbench.plan.grid import Run
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
@@ -56,17 +57,21 @@ class Training:
 
     @property
     def model_files(self) -> list[str]:
-        """The files of the user's own that are trained: an edit trains again. None for built-in models."""
+        """The files of the user's own that are trained, each model's before those that it imports.
+
+        An edit of one trains again. None for built-in models.
+        """
         models = {run.config.model for run in self.runs}
-        return sorted({self.own_models[name] for name in models & self.own_models.keys()})
+        own = sorted({self.own_models[name] for name in models & self.own_models.keys()})
+        return [str(source) for file in own for source in model_sources(Path(file))]
 
     @property
     def gpus(self) -> int:
         return int(self.runs[0].config.device != "cpu")
 
-    def flags(self, file: str | None = None) -> list[str]:
-        """Return the flags of `cifarbench train`; `file` is where the run's own model lies, if it has one."""
-        return flags(self.runs[0].config) + (["--model-file", file] if file else [])
+    def flags(self, *model_files: str) -> list[str]:
+        """Return the flags of `cifarbench train`; `model_files` is where the `model_files` of one run lie."""
+        return [*flags(self.runs[0].config), *(["--model-file", model_files[0]] if model_files else [])]
 
     def pack_flags(self) -> list[str]:
         """Return one word for each run, as `cifarbench pack` takes them."""

@@ -16,9 +16,9 @@ from cifarbench.data.loading import Scaling, denoised, scaling
 from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
-from cifarbench.files import sha256_of
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import WEIGHTS
 from cifarbench.records.record import Record
 from cifarbench.use.runs import Trained, choose, manifest_of
@@ -102,7 +102,7 @@ def load(trained: Trained, data: Path, model_file: Path | None = None) -> Predic
 def file_of(record: Record, own: Path | None) -> Path | None:
     """Return the file of the user's own that a run's model is from; None for a built-in one."""
     name = record.config.model
-    if own is not None and sha256_of(own) == record.code.model_sha256:
+    if own is not None and model_sha256(own) == record.code.model_sha256:
         return own
     if name in BUILTIN_MODELS:
         return None
