@@ -1,5 +1,5 @@
 # Thin: each target is a command that you may run by hand. `make demo` and `make test` set up what they need.
-.PHONY: demo run test check bench format lock schema picture clean
+.PHONY: demo run app test check bench format lock schema picture clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -17,6 +17,9 @@ demo: $(READY) ## train three small models on digits and render the report
 
 run: $(READY) ## the published benchmark, config.yaml
 	snakemake --cores $(CORES) --resources gpu=1
+
+app: demo $(EXTRAS) ## try the demo's models on pictures, in a browser
+	cifarbench app --runs demo/results/runs --data demo/data
 
 test: $(EXTRAS) ## the whole test suite
 	pytest -n $(CORES) --dist worksteal
