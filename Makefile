@@ -1,5 +1,5 @@
 # Thin: each target is a command that you may run by hand. `make demo` and `make test` set up what they need.
-.PHONY: demo run app test check bench format lock schema picture clean
+.PHONY: demo run app test check bench format lock schema picture clean soak
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -30,6 +30,9 @@ check: $(READY) ## style, workflow lint and types
 	snakefmt --check Snakefile rules
 	snakemake --lint
 	mypy
+
+soak: $(READY) ## archives and folders made and damaged at random, thousands of them; prints what came
+	python tests/faults/soak.py --cases $(or $(CASES),2000)
 
 bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale; about 40 minutes on 2 cores
 	cifarbench bench --output results/bench.json

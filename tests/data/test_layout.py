@@ -78,6 +78,8 @@ def test_a_folder_that_holds_everything_does_not_count() -> None:
     assert placed(*tree("x/y/train/a", "x/y/train/b"))["x/y/train/a/1.png"] == ("train", "a")
     assert placed(*tree("flowers/a", "flowers/b"))["flowers/a/1.png"] == (None, "a")
     assert placed(*tree("test/train/a", "test/train/b"))["test/train/a/1.png"] == ("train", "a")
+    among_classes = placed(*tree("train/train station/x", "train/bus/x"))
+    assert among_classes["train/train station/x/1.png"] == ("train", "train station")
 
 
 def test_folders_below_a_class_belong_to_it_where_the_split_is_given() -> None:

@@ -81,7 +81,7 @@ def _below_common_top(paths: Paths) -> Paths:
         len(p.parts) > 2 for p in paths.values()
     ):
         top = next(iter(paths.values())).parts[0]
-        if role(top) and not any(role(path.parts[1]) == TRAIN for path in paths.values()):
+        if role(top) and not all(role(path.parts[1]) for path in paths.values()):
             break
         paths = {name: PurePosixPath(*path.parts[1:]) for name, path in paths.items()}
     return paths
