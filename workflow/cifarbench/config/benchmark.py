@@ -36,7 +36,7 @@ class ReadOptions(_Strict):
     background: str = option("#ffffff", "colour behind transparent pixels", pattern="^#[0-9a-fA-F]{6}$")
     max_pixels: int = option(50_000_000, "pixels that an image may have", ge=1)
     max_files: int = option(2_000_000, "files that an archive or folder may hold", ge=1)
-    max_bytes: int = option(20_000_000_000, "bytes that an archive may hold, unpacked", ge=1)
+    max_bytes: int = option(4_000_000_000, "bytes that an archive may hold, unpacked", ge=1)
 
 
 class Dataset(ReadOptions):

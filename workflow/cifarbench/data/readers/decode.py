@@ -72,8 +72,9 @@ def _in_rgb(image: Image.Image, background: str) -> Image.Image:
     elif image.mode == "F":
         image = _grey((np.asarray(image) * np.float32(255)).round(), "0 to 1")
     elif image.has_transparency_data and not sixteen_bits:
-        above = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", above.size, background), above)
+        above = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", above.size, background)
+        image.paste(above, mask=above.getchannel("A"))
     elif image.mode not in PLAIN:
         raise UserError(
             f"is no image that can be read (mode {image.mode} has no stated range; save it with 8 bits)"

@@ -47,7 +47,7 @@ def read(_entry: Entry, request: Request) -> Source:
         )
     found = find(path, request.options)
     try:
-        _check_whole(found)
+        _check_none_is_empty(found)
         layout = lay_out(found.pictures, _labels(found))
         _check_images_alone(found, layout)
         return _source(found, layout, sha256)
@@ -56,7 +56,7 @@ def read(_entry: Entry, request: Request) -> Source:
 
 
 def find(path: Path, options: ReadOptions) -> Found:
-    """Read every file, and see whether it is a picture by decoding it."""
+    """Read every file, and see whether it is a picture by decoding it. Raise UserError for a broken one."""
     found = Found({}, {}, {}, {}, set())
     for name, content in members(path, options):
         found.empty.update(name.parents if content is not None else (name, *name.parents))
@@ -68,6 +68,8 @@ def find(path: Path, options: ReadOptions) -> Found:
         try:
             found.pictures[name], found.kinds[name] = decoded(content, options)
         except UserError as error:
+            if name.suffix.lower() in SUFFIXES:
+                raise UserError(f"{path}: {shown(name)} {error}; remove it") from None
             found.others[name] = str(error)
     for name in (*found.pictures, *found.others, *found.lists):
         found.empty.difference_update(name.parents)
@@ -89,10 +91,7 @@ def _labels(found: Found) -> dict[PurePosixPath, str]:
     }
 
 
-def _check_whole(found: Found) -> None:
-    for name, reason in found.others.items():
-        if name.suffix.lower() in SUFFIXES:
-            raise UserError(f"{shown(name)} {reason}; remove it")
+def _check_none_is_empty(found: Found) -> None:
     for folder in sorted(found.empty - {PurePosixPath()}):
         raise UserError(f"class {shown(folder)} has no images; add some or remove the folder")
 
