@@ -8,7 +8,6 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 # Snakefiles share their names with Snakemake's own module, so functions are not imported into it.
-import cifarbench.config.benchmark
 import cifarbench.errors
 import cifarbench.machine
 import cifarbench.sweep.jobs
@@ -28,12 +27,12 @@ cifarbench.machine.prefer_this_python()
 shell.prefix("trap : TERM; ")
 
 try:
-    # A relative path in a config is looked for in the working directory, then beside the config.
-    JOBS = cifarbench.sweep.jobs.Jobs(
-        cifarbench.config.benchmark.parse(config), [Path(), *internals.config_folders(workflow)]
-    )
+    JOBS = cifarbench.sweep.jobs.Jobs(config, internals.config_files(workflow))
 except cifarbench.errors.UserError as error:
     raise WorkflowError(str(error)) from None
+
+if internals.is_main(workflow) and internals.left_locked(Path()):
+    print(internals.unlock_hint(Path()), file=sys.stderr)
 
 
 wildcard_constraints:

@@ -1,7 +1,9 @@
 """What `cifarbench doctor` finds, well and ill; Slurm's answers come from programs made up for it."""
 
 import shutil
+import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -61,8 +63,54 @@ def test_slurm_that_does_not_answer_is_a_fault() -> None:
     assert doctor.profile(plan_of()).says.startswith("profiles/default")
 
 
+def test_slurm_without_a_cluster_is_no_fault() -> None:
+    program("sinfo", "sinfo: error: fetch_config: DNS SRV lookup failed", code=1)
+    assert not doctor.slurm(plan_of()).good
+    program("sinfo", "sinfo: fatal: Could not establish a configuration source", code=1)
+    assert doctor.slurm(plan_of()) == Finding(True, "no cluster here; jobs run on this machine")
+    assert doctor.profile(plan_of()).says.startswith("profiles/default")
+
+
+@pytest.mark.parametrize("package", ["packaging", "pynvml", "torch"])
+def test_a_package_that_is_missing_is_a_fault_of_one_check(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # importing it fails
+    monkeypatch.setitem(sys.modules, f"{package}.requirements", None)
+    machine.gpu_names.cache_clear()
+    faults = [name for name, found in doctor.examine(plan_of()) if not found.good]
+    assert faults == {"packaging": ["versions"], "pynvml": ["GPUs"], "torch": ["PyTorch"]}[package]
+    machine.gpu_names.cache_clear()
+
+
+def test_a_checkout_that_is_not_installed_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_installed(_name: str) -> None:
+        raise PackageNotFoundError
+
+    installed = doctor.versions(plan_of())
+    monkeypatch.setattr(doctor, "requires", not_installed)
+    assert any(text.startswith("torch") for text in doctor.requirements())
+    assert doctor.versions(plan_of()).good == installed.good
+
+
+@pytest.mark.parametrize(
+    ("devices", "there"),
+    [
+        ([], False),
+        (["nvidia0"], True),
+        (["nvidia7", "nvidiactl"], True),
+        (["nvidiactl", "nvidia-uvm", "nvidia-caps"], False),
+        (["dxg"], True),
+    ],
+)
+def test_any_device_of_nvidia_is_a_gpu(tmp_path: Path, devices: list[str], there: bool) -> None:
+    for name in devices:
+        (tmp_path / name).touch()
+    assert machine.has_nvidia_gpu(tmp_path) == there
+
+
 def test_a_gpu_that_torch_does_not_see_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.slurm(plan_of()) == Finding(True, "none here; jobs run on this machine")
+    assert doctor.slurm(plan_of()) == Finding(True, "no cluster here; jobs run on this machine")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(machine, "gpu_names", lambda: ["NVIDIA H200"])
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cifarbench.config.benchmark import parse
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
 from cifarbench.plan.grid import Run
@@ -44,7 +43,7 @@ def training(*configs: TrainConfig) -> Training:
 
 def jobs_of(*runs: dict[str, object], **config: object) -> Jobs:
     study = {"name": "a", "title": "A", "runs": list(runs)}
-    return Jobs(parse({"studies": [study], **config}), [Path()])
+    return Jobs({"studies": [study], **config}, [])
 
 
 def test_time_is_for_all_images_of_all_epochs_of_all_runs_and_grows(manifest: str) -> None:

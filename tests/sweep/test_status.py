@@ -20,7 +20,7 @@ from cifarbench.plan.stored import write_plan
 from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.heartbeat import HEARTBEAT, SILENT_SECONDS
 from cifarbench.records.record import Record
-from cifarbench.sweep.status import Known, Status, run_status, sweep_status
+from cifarbench.sweep.status import RecordCache, Status, run_status, sweep_status
 from cifarbench.sweep.view import watch
 from cifarbench.words import duration
 from helpers.repository import SMALL
@@ -74,12 +74,12 @@ def test_the_state_of_a_run_without_a_record(
     tmp_path: Path, files: dict[str, str], seconds_ago: float, state: str
 ) -> None:
     write_files(tmp_path, files, seconds_ago)
-    assert run_status(tmp_path, Known()).state == state
+    assert run_status(tmp_path, RecordCache()).state == state
 
 
 def test_a_failure_has_its_reason_and_its_last_words(tmp_path: Path) -> None:
     write_files(tmp_path, {"train.log": "x" * 9999 + "\n" + OUT_OF_MEMORY})
-    facts = run_status(tmp_path, Known())
+    facts = run_status(tmp_path, RecordCache())
     assert (facts.reason, facts.last_line) == ("RuntimeError: no memory", "at layer 3")
 
 

@@ -96,16 +96,22 @@ def test_each_run_that_would_be_trained_has_its_reason(
     assert "that alone trains nothing again" in said["1 done run"]
 
     trigger = "Input files updated by another job: data/digits/manifest.json"
-    text = reason(plan.runs[0], trigger, plan, {ids[0]: record(plan, 0)}, tmp_path / "results/runs")
+    text = reason(plan.runs[0], trigger, plan, {ids[0]: record(plan, 0)}, tmp_path)
     assert text == "data set 'digits' is normalised first; trained only if that changes its manifest"
 
 
-def test_what_snakemake_refuses_is_one_line(tmp_path: Path, fails: Callable[..., str]) -> None:
+def test_what_snakemake_refuses_is_one_line(
+    tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "--why needs a config in a file" in fails("plan", "-", "--why")
     config = tmp_path / "config.yaml"
     dataset = {"name": "mine", "format": "folder", "source": "none.zip"}
     study = {"name": "a", "title": "A", "runs": [{"dataset": "mine"}]}
     config.write_text(yaml.safe_dump({"datasets": [dataset], "studies": [study]}))
+    here = tmp_path / "here"  # has the data, but is not where the runs are
+    (here / "data/mine").mkdir(parents=True)
+    (here / "data/mine/manifest.json").touch()
+    monkeypatch.chdir(here)
     line = fails("plan", config, "--why", "--runs", tmp_path / "results/runs")
-    assert "snakemake --dry-run stops: MissingInputException in rule normalise" in line
-    assert line.endswith("none.zip")
+    assert "snakemake --dry-run stops: " in line
+    assert "dataset 'mine': source 'none.zip' is not there; set it to what is" in line

@@ -9,15 +9,22 @@ from typing import Any
 
 
 def prefer_this_python() -> None:
-    """Let `python -m cifarbench` in a job mean this interpreter and this package, installed or not."""
+    """Let `python -m cifarbench` in a job mean this interpreter and this package, installed or not.
+
+    Nothing in the working directory may pass for a module, as a `random.py` there would for Python's own.
+    """
     package = str(Path(__file__).parents[1])
     for name, first in (("PATH", str(Path(sys.executable).parent)), ("PYTHONPATH", package)):
-        others = os.environ.get(name)
-        os.environ[name] = os.pathsep.join([first, others] if others else [first])
+        # An empty part means the working directory.
+        others = [part for part in os.environ.get(name, "").split(os.pathsep) if part]
+        os.environ[name] = os.pathsep.join([first, *others])
+    os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def has_nvidia_gpu() -> bool:
-    return Path("/dev/nvidia0").exists()
+def has_nvidia_gpu(devices: Path = Path("/dev")) -> bool:
+    """Tell by the files of devices, any of which a container may have; Windows' Linux has another one."""
+    numbered = any(path.name.removeprefix("nvidia").isdecimal() for path in devices.glob("nvidia*"))
+    return numbered or (devices / "dxg").exists()
 
 
 @cache
@@ -40,15 +47,20 @@ def device_name_for(device: str) -> str:
 @cache
 def gpu_names() -> list[str]:
     """Return the names of this machine's NVIDIA GPUs; none without a driver."""
+    handles = gpu_handles()
+    if not handles:
+        return []
     import pynvml
 
-    return [str(pynvml.nvmlDeviceGetName(handle)) for handle in gpu_handles()]
+    return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
 
 
 def gpu_handles() -> list[Any]:
     """Return the driver's handles of this machine's NVIDIA GPUs, in its order; none without a driver."""
-    import pynvml
-
+    try:
+        import pynvml
+    except ImportError:
+        return []
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import add_knobs
 from cifarbench.config.reading import read
+from cifarbench.errors import printable
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.training.stopping import Interrupted, on_stop, stop_now
 
@@ -24,7 +25,13 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        line = " ".join(f"{self.prog}: error: {message}; see {self.prog} --help".split())
+        self.exit(2, f"{printable(line)}\n")
+
+
+def say(text: str) -> None:
+    """Print what may hold texts of strangers, such as records and logs."""
+    print(printable(text))
 
 
 def threads(text: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cifarbench.analysis.compare import MARGIN, check_margin, compare, text_table
 from cifarbench.analysis.table import read_table
+from cifarbench.cli.arguments import say
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -31,6 +32,6 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     margin = check_margin(args.margin)
     comparison = compare(read_table(args.before), read_table(args.after), margin)
-    print(text_table(comparison))
+    say(text_table(comparison))
     if args.fail_on and comparison.regressions:
         sys.exit(1)

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cifarbench.cli.arguments import plan_of
+from cifarbench.cli.arguments import plan_of, say
 from cifarbench.sweep.doctor import examine, in_lines
 
 
@@ -19,6 +19,6 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     findings = examine(plan_of(args.config))
-    print(in_lines(findings))
+    say(in_lines(findings))
     if not all(found.good for _, found in findings):
         sys.exit(1)

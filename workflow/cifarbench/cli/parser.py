@@ -11,13 +11,17 @@ import ast
 import logging
 import os
 import re
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 from cifarbench import __version__
 from cifarbench.cli.arguments import Parser
-from cifarbench.errors import UserError, suggest
+from cifarbench.errors import UserError, printable, suggest
 
 VERBS = {
     path.stem.replace("_", "-"): path
@@ -30,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
     try:
         try:
-            return run_verb(sys.argv[1:] if argv is None else argv)
+            with sigterm_as_interrupt():
+                return run_verb(sys.argv[1:] if argv is None else argv)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has enough; Python must not find that out again
@@ -42,16 +47,46 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run_verb(argv: list[str]) -> int:
-    args, unknown = parser(argv).parse_known_args(argv)
-    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     try:
+        args, unknown = parser(argv).parse_known_args(argv)
+        logging.basicConfig(
+            level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+        )
         if unknown:
             raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args.flags))
         args.run(args)
-    except UserError as error:
-        print(f"cifarbench {args.verb}: error: {error}", file=sys.stderr)
+    except (UserError, OSError, ModuleNotFoundError) as error:
+        print(printable(f"cifarbench {argv[0]}: error: {_in_words(error)}"), file=sys.stderr)
         return 2
     return 0
+
+
+def _in_words(error: UserError | OSError | ModuleNotFoundError) -> str:
+    """Say what is wrong with the call or the machine. Raise what is a fault of the program."""
+    if isinstance(error, BrokenPipeError) or (getattr(error, "name", None) or "").startswith("cifarbench"):
+        raise error
+    if isinstance(error, ModuleNotFoundError):
+        return f"package {error.name} is not installed; pip install it, see envs/requirements.txt"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a verb as Ctrl-C does, in one line; a training takes both over and saves itself."""
+
+    def interrupt(_signum: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _instead_of(word: str, flags: list[str]) -> str:

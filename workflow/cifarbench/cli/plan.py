@@ -6,8 +6,9 @@ example: cifarbench plan config.yaml --output results/plan.json
 import argparse
 from pathlib import Path
 
-from cifarbench.cli.arguments import add_runs, plan_of
+from cifarbench.cli.arguments import add_runs, plan_of, say
 from cifarbench.errors import UserError
+from cifarbench.plan.checks import check_sources
 from cifarbench.plan.plan import summary
 from cifarbench.plan.stored import write_plan
 from cifarbench.sweep.expectation import in_words, outlook
@@ -24,11 +25,12 @@ def run(args: argparse.Namespace) -> None:
     if args.why and str(args.config) == "-":
         raise UserError("--why needs a config in a file, because Snakemake reads it too")
     planned = plan_of(args.config)
-    print(summary(planned))
-    print(in_words(planned, outlook(planned, args.runs)))
+    check_sources(planned.datasets)
+    say(summary(planned))
+    say(in_words(planned, outlook(planned, args.runs)))
     if args.why:
         from cifarbench.sweep.why import why
 
-        print(why(planned, args.config, args.runs))
+        say(why(planned, args.config, args.runs))
     if args.output:
         write_plan(planned, args.output)

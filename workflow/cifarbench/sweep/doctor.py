@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -23,9 +24,12 @@ from cifarbench.files import sha256_of
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import RECORD
 
+PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 LOCK = Path(__file__).parents[3] / "envs" / "requirements.txt"
+MEND = "pip install it"
 OLDEST_PYTHON = (3, 11)  # as pyproject.toml has it
 DATA_BYTES = 2**30  # archive and images of a data set of CIFAR's size, amply
+UNCONFIGURED = "Could not establish a configuration source"  # Slurm 22.05
 SLURM_SECONDS = 20  # to wait for an answer
 
 
@@ -55,9 +59,11 @@ def python(_plan: Plan) -> Finding:
 
 def versions(_plan: Plan) -> Finding:
     """Hold what is installed against what is needed, and against the lock where the checkout has one."""
-    from packaging.requirements import Requirement
-
-    needed = [Requirement(text) for text in requires("cifarbench") or ()]
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return Finding(False, f"packaging is missing; {MEND}")
+    needed = [Requirement(text) for text in requirements()]
     installed = {
         need: installed_version(need.name)
         for need in needed
@@ -68,13 +74,23 @@ def versions(_plan: Plan) -> Finding:
         for need, found in installed.items()
         if found is None or not need.specifier.contains(found, prereleases=True)
     ]
-    mend = f"pip install --require-hashes -r {LOCK}" if LOCK.exists() else "pip install it"
+    mend = f"pip install --require-hashes -r {LOCK}" if LOCK.exists() else MEND
     if wrong:
         return Finding(False, f"{'; '.join(wrong)}; {mend}")
     other = differing() if LOCK.exists() else []
     if other:
         return Finding(True, f"{', '.join(other)}: may do, but is not what was tested; {mend}")
     return Finding(True, f"{len(installed)} packages are as they must be")
+
+
+def requirements() -> list[str]:
+    """Return what the package needs: as it is installed, or as its checkout says where it is not."""
+    try:
+        return requires("cifarbench") or []
+    except PackageNotFoundError:
+        project = tomllib.loads(PROJECT.read_text(encoding="utf-8")) if PROJECT.exists() else {}
+        needed: list[str] = project.get("project", {}).get("dependencies", [])
+        return needed
 
 
 def differing() -> list[str]:
@@ -111,8 +127,10 @@ def installed_version(name: str) -> str | None:
 
 
 def gpus(_plan: Plan) -> Finding:
-    import pynvml
-
+    try:
+        import pynvml
+    except ImportError:
+        return Finding(False, f"nvidia-ml-py is missing, so that nothing is known of GPUs; {MEND}")
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
@@ -204,18 +222,23 @@ def slurm(_plan: Plan) -> Finding:
     except UserError as error:
         return Finding(False, str(error))
     if flag is None:
-        return Finding(True, "none here; jobs run on this machine")
+        return Finding(True, "no cluster here; jobs run on this machine")
     return Finding(True, f"reachable; GPUs are asked for by {flag}" if flag else "reachable; it has no GPUs")
 
 
 def slurm_gpu_flag() -> str | None:
-    """Return the flag that Slurm's configuration wants for GPUs, "" where it has none; None without Slurm.
+    """Return the flag that Slurm wants for GPUs, "" where it has none; None without a cluster.
 
     Raise UserError if it does not answer.
     """
     if shutil.which("sinfo") is None:
         return None
-    ask("sinfo", "--noheader")
+    try:
+        ask("sinfo", "--noheader")
+    except UserError as error:
+        if UNCONFIGURED in str(error):  # its commands are installed, and that is all
+            return None
+        raise
     answer = ask("scontrol", "show", "config")
     settings = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", answer, re.MULTILINE))
     if "gpu" not in settings.get("GresTypes", "").split(","):

@@ -9,16 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from cifarbench.config.benchmark import Config, locate
+from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import flags
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.reading import read
 from cifarbench.config.text import taken_literally
 from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
 from cifarbench.models.sources import model_sources
+from cifarbench.plan.checks import check_sources
 from cifarbench.plan.grid import Run
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
@@ -116,10 +119,16 @@ class Jobs:
     Raise UserError for a fault in the config, or a name that it does not have.
     """
 
-    def __init__(self, config: Config, folders: Sequence[Path]) -> None:
-        """A relative path in the config is looked for in `folders`, in turn."""
-        self.config = locate(config, list(folders))
+    def __init__(self, data: Any, files: Sequence[Path]) -> None:
+        """`data` is what Snakemake has read from `files`, and what its call has changed of it.
+
+        A relative path is looked for in the working directory, then beside each file.
+        """
+        for file in files:
+            read(file)  # for what Snakemake lets pass, such as a key that is there twice
+        self.config = locate(parse(data), [Path(), *(file.parent for file in files)])
         self.plan = make_plan(self.config)
+        check_sources(self.plan.datasets)
         self.runs = {run.id: run for run in self.plan.runs}
         self.packs = packs(self.plan.runs, self.config.pack)
         self.datasets = {dataset.name: dataset for dataset in self.plan.datasets}

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from cifarbench.errors import UserError
+from cifarbench.errors import UserError, printable
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, RECORD
@@ -37,7 +37,8 @@ ERROR = re.compile(r"^(cifarbench \w+: error: .+|(?:\w+\.)*\w*(?:Error|Exception
 STOPPED = re.compile(r"^KeyboardInterrupt|: stopped and saved;")
 
 
-Known = dict[Path, tuple[int, Record]]  # records by their path, with the time that they were written
+RecordCache = dict[Path, tuple[int, Record]]
+"""Records by their path, with the time that they were written."""
 
 
 class RunStatus(NamedTuple):
@@ -74,10 +75,10 @@ class Status(NamedTuple):
         return found
 
 
-def sweep_status(plan: Plan, runs_folder: Path, known: Known | None = None) -> Status:
-    """Look at every run of a plan. `known` keeps the records between calls, so that each is read once."""
-    known = {} if known is None else known
-    runs = {run.id: run_status(runs_folder / run.id, known) for run in plan.runs}
+def sweep_status(plan: Plan, runs_folder: Path, cache: RecordCache | None = None) -> Status:
+    """Look at every run of a plan. `cache` keeps the records between calls, so that each is read once."""
+    cache = {} if cache is None else cache
+    runs = {run.id: run_status(runs_folder / run.id, cache) for run in plan.runs}
     records = {run: status.record for run, status in runs.items() if status.record}
     expected = expect(plan, records).expected_seconds
     ahead = [run for run in plan.runs if runs[run.id].state in AHEAD]
@@ -96,10 +97,10 @@ def seconds_left(run: Run, status: RunStatus, expected: float) -> float:
     return expected * (1 - status.epochs / run.config.epochs)
 
 
-def run_status(folder: Path, known: Known) -> RunStatus:
+def run_status(folder: Path, cache: RecordCache) -> RunStatus:
     for path in (folder / RECORD, folder / PACKED / RECORD):  # of a pack, until its own job takes it
         try:
-            record = record_at(path, known)
+            record = record_at(path, cache)
         except UserError as error:
             if path.exists():  # else removed while we looked
                 return RunStatus("failed", reason=str(error))
@@ -109,14 +110,14 @@ def run_status(folder: Path, known: Known) -> RunStatus:
     return without_record(folder)
 
 
-def record_at(path: Path, known: Known) -> Record | None:
+def record_at(path: Path, cache: RecordCache) -> Record | None:
     try:
         written = path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
-    if path not in known or known[path][0] != written:
-        known[path] = written, read_record(path)
-    return known[path][1]
+    if path not in cache or cache[path][0] != written:
+        cache[path] = written, read_record(path)
+    return cache[path][1]
 
 
 def without_record(folder: Path) -> RunStatus:
@@ -126,6 +127,7 @@ def without_record(folder: Path) -> RunStatus:
     epochs = max((int(number) for line in lines for number in EPOCH.findall(line)), default=0)
     last = lines[-1] if lines else None
     machine = alive_on(folder)
+    machine = machine and printable(machine)
     if machine is not None or just_opened(log):
         return RunStatus("running", epochs=epochs, machine=machine, last_line=last)
     saved = any((place / CHECKPOINT).exists() for place in (folder, packed))
@@ -155,7 +157,7 @@ def tail(log: Path) -> list[str]:
             text = file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return []
-    return [line[:LINE_LENGTH] for line in text.splitlines() if line.strip()]
+    return [printable(line)[:LINE_LENGTH] for line in text.splitlines() if line.strip()]
 
 
 def retry_command(status: Status, runs_folder: Path, config: Path | None) -> str | None:
@@ -163,8 +165,8 @@ def retry_command(status: Status, runs_folder: Path, config: Path | None) -> str
     failed = status.ids("failed")
     if not failed:
         return None
-    workdir = runs_folder.parent.parent
+    workdir = runs_folder.absolute().parent.parent
     command = ["snakemake", "--cores", "all", *(f"results/runs/{run}/{RECORD}" for run in failed)]
     command += ["--configfile", str(config)] if config else []
-    command += ["--directory", str(workdir)] if workdir != Path() else []
+    command += ["--directory", str(workdir)] if workdir != Path().absolute() else []
     return shlex.join(command)

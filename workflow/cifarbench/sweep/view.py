@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cifarbench.errors import printable
 from cifarbench.sweep.status import AHEAD, STATES, Status
 from cifarbench.words import count, duration
 
@@ -103,7 +104,7 @@ def failed(status: Status, listed: int) -> Iterator[Text]:
 def stale(status: Status, listed: int) -> Iterator[Text]:
     """One line for each reason; nothing is trained again for it."""
     for reason, number in Counter(status.stale.values()).most_common(listed):
-        yield Text.assemble(("stale ", "yellow"), f"{count(number, 'run')}: {reason}")
+        yield Text.assemble(("stale ", "yellow"), f"{count(number, 'run')}: {printable(reason)}")
 
 
 def and_more(runs: list[str], listed: int) -> Iterator[Text]:

@@ -15,14 +15,15 @@ from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
-from cifarbench.sweep.snakemake_internals import training_reasons
+from cifarbench.sweep.snakemake_internals import training_reasons, workdir_of
 from cifarbench.sweep.staleness import short, stale_now
 from cifarbench.words import count
 
 
 def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     """Return a line for each run that would be trained, and what of the rest is stale."""
-    triggers = training_reasons(config, runs_folder.parents[1])
+    workdir = workdir_of(runs_folder)
+    triggers = training_reasons(config, workdir)
     records = {path.parent.name: read_record(path) for path in sorted(runs_folder.glob(f"*/{RECORD}"))}
     training = [run for run in plan.runs if run.id in triggers]
     lines = [
@@ -30,12 +31,12 @@ def why(plan: Plan, config: Path, runs_folder: Path) -> str:
         if training
         else "Nothing would be trained."
     ]
-    lines += [f"  {run.id}: {reason(run, triggers[run.id], plan, records, runs_folder)}" for run in training]
+    lines += [f"  {run.id}: {reason(run, triggers[run.id], plan, records, workdir)}" for run in training]
     done = [records[run.id] for run in plan.runs if run.id in records and run.id not in triggers]
     return "\n".join([*lines, *not_again(done)])
 
 
-def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], runs_folder: Path) -> str:
+def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], workdir: Path) -> str:
     """Put Snakemake's trigger in words."""
     if run.id not in records:
         return no_record(run, plan, records.values())
@@ -47,7 +48,7 @@ def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], runs_
             f"data set {run.config.dataset!r} is normalised first; trained only if that changes its manifest"
         )
     if f"{run.config.dataset}/{MANIFEST}" in trigger:
-        now = read_manifest(runs_folder.parents[1] / "data" / run.config.dataset).images_sha256
+        now = read_manifest(workdir / "data" / run.config.dataset).images_sha256
         return f"data changed: images {short(record.data.images_sha256)} -> {short(now)}"
     if trigger.startswith("Updated input files: "):
         return f"model file changed: {trigger.removeprefix('Updated input files: ')}"

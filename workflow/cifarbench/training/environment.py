@@ -42,7 +42,8 @@ def describe_code(model_file: Path) -> Code:
 @cache
 def _git_state() -> tuple[str | None, bool | None]:
     """Return (commit, whether files of the package differ from it); None where there is no git."""
-    git = ["git", "-C", str(PACKAGE)]
+    # Of another user's checkout too, as in a container: its code is what runs here anyway.
+    git = ["git", "-c", "safe.directory=*", "-C", str(PACKAGE)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         changes = subprocess.run(

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy._core.multiarray import _reconstruct
 
 from cifarbench.data.archives import members, sha256_of_files
 from cifarbench.data.catalogue import Entry
 from cifarbench.data.readers.source import SIZE, Images, Labels, Request, Source
 from cifarbench.errors import UserError
 
+RECONSTRUCT = np.empty(0).__reduce__()[0]  # as NumPy's own pickles call it, wherever it stands
 PIXELS = 3 * SIZE * SIZE
 
 
@@ -74,7 +74,7 @@ class _ArraysOnly(pickle.Unpickler):
     """Unpickle dictionaries, lists, strings and NumPy arrays; refuse everything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        known = {"_reconstruct": _reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        known = {"_reconstruct": RECONSTRUCT, "ndarray": np.ndarray, "dtype": np.dtype}
         if module.split(".")[0] == "numpy" and name in known:
             return known[name]
         raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}, which is no array")
