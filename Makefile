@@ -34,11 +34,12 @@ check: $(READY) ## style, workflow lint and types
 soak: $(READY) ## archives and folders made and damaged at random, thousands of them; prints what came
 	python tests/faults/soak.py --cases $(or $(CASES),2000)
 
-bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale; about 40 minutes on 2 cores
+bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale, fingerprints; about 50 minutes on 2 cores
 	cifarbench bench --output results/bench.json
 	cifarbench bench-workflow --output results/bench-workflow.json
 	cifarbench bench-scale --output results/bench-scale.json
 	python tests/helpers/bench_report.py --output results/bench-report.json
+	python tests/helpers/behaviour.py --output results/bench-fingerprint.json
 
 format: $(READY) ## rewrite the sources as `check` wants them
 	ruff check --fix .

@@ -1,9 +1,22 @@
 """Runs that were trained from something else than the newest ones."""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
-from cifarbench.sweep.staleness import stale_runs
-from helpers.synthetic import synthetic
+from cifarbench.errors import UserError
+from cifarbench.records.fingerprint import training_source_hash
+from cifarbench.records.verified import (
+    VERIFIED,
+    Origin,
+    Verification,
+    Verified,
+    read_verified,
+    write_verified,
+)
+from cifarbench.sweep.staleness import ORIGIN, origins, stale_now, stale_runs, standings
+from helpers.synthetic import record, synthetic
 
 OTHER = "e" * 64
 
@@ -19,26 +32,26 @@ OTHER = "e" * 64
 )
 def test_what_differs_from_the_newest_run_is_stale(column: str, value: str, reason: str) -> None:
     _, table = synthetic(configurations=2, seeds=2, status={3: "missing"})
-    assert stale_runs(table) == {}
+    assert stale_runs(table, Verified()) == {}
     table.loc[1, column] = value
     table.loc[2, "finished"] = "2026-02-01T00:00:00+00:00"
-    assert stale_runs(table) == {table["run"][1]: reason}
+    assert stale_runs(table, Verified()) == {table["run"][1]: reason}
     # Once it is the newest, the others are stale.
     table.loc[1, "finished"] = "2026-03-01T00:00:00+00:00"
-    assert list(stale_runs(table)) == [table["run"][0], table["run"][2]]
+    assert list(stale_runs(table, Verified())) == [table["run"][0], table["run"][2]]
 
 
 def test_models_and_data_sets_are_compared_with_their_own_alone() -> None:
     _, table = synthetic(configurations=3, seeds=1)
     table.loc[0, ["config.model", "code.model_sha256"]] = ["vgg16", OTHER]
     table.loc[1, ["data.name", "data.images_sha256"]] = ["digits", OTHER]
-    assert stale_runs(table) == {}
+    assert stale_runs(table, Verified()) == {}
 
 
 def test_a_run_can_be_stale_for_several_reasons() -> None:
     _, table = synthetic(configurations=2, seeds=1)
     table.loc[0, ["code.source_sha256", "environment.versions.torch"]] = [OTHER, "2.11.0"]
-    assert stale_runs(table) == {
+    assert stale_runs(table, Verified()) == {
         table["run"][
             0
         ]: "training sources eeeeeeee, the newest run cccccccc; torch 2.11.0, the newest run 2.15.0"
@@ -47,4 +60,97 @@ def test_a_run_can_be_stale_for_several_reasons() -> None:
 
 def test_without_records_nothing_is_stale() -> None:
     _, table = synthetic(configurations=1, seeds=2, status="missing")
-    assert stale_runs(table) == {}
+    assert stale_runs(table, Verified()) == {}
+
+
+NOW = Origin("f" * 64, "9" * 64, "2.15.0")
+LATER = "2026-04-01T00:00:00+00:00"
+
+
+def verified(table: pd.DataFrame, *positions: int, **facts: object) -> Verified:
+    """Return a verification of some runs of a table, replayed with what NOW says."""
+    content: dict[str, object] = {
+        "configuration": "any",
+        "recorded": Origin(*(str(table[column][positions[0]]) for column in ORIGIN)),
+        "replayed": NOW,
+        "outcome": "bits",
+        "compared": "first 10 steps",
+        "difference": None,
+        "date": LATER,
+        "version": "0.1.0",
+        "runs": [str(table["run"][position]) for position in positions],
+    }
+    return Verified(verifications=[Verification.model_validate({**content, **facts})])
+
+
+def test_what_is_verified_is_not_stale() -> None:
+    _, table = synthetic(configurations=2, seeds=2)
+    found = standings(table, verified(table, 0, 1, 2))
+    assert [where.state for where in found.values()] == ["verified"] * 3 + ["not verified"]
+    assert found[table["run"][0]].words == (
+        "on 2026-04-01 with version 0.1.0, the same to the bit (first 10 steps)"
+    )
+    # The verification is newer than any run, so that its sources and its model file are what counts.
+    assert stale_runs(table, verified(table, 0, 1, 2)) == {
+        table["run"][3]: "training sources cccccccc, the newest run ffffffff; "
+        "model file dddddddd, the newest run 99999999"
+    }
+
+
+def test_what_trains_otherwise_is_stale_and_says_where() -> None:
+    _, table = synthetic(configurations=1, seeds=1)
+    found = verified(table, 0, outcome="differs", difference="loss of step 2: 3.0 instead of 2.0")
+    assert stale_runs(table, found) == {
+        table["run"][0]: "trains otherwise now: loss of step 2: 3.0 instead of 2.0"
+    }
+
+
+def test_a_verification_holds_for_one_code() -> None:
+    _, table = synthetic(configurations=2, seeds=1)
+    found = verified(table, 0, 1)
+    assert stale_runs(table, found) == {}
+    # Yet others have trained a run since.
+    table.loc[1, ["code.source_sha256", "finished"]] = ["a" * 64, "2026-05-01T00:00:00+00:00"]
+    assert list(stale_runs(table, found)) == [table["run"][0]]
+
+
+@pytest.mark.parametrize("column", ["code.source_sha256", "code.model_sha256", "data.images_sha256"])
+def test_a_verification_holds_for_one_record_and_its_data(column: str) -> None:
+    _, table = synthetic(configurations=2, seeds=1)
+    found = verified(table, 0, 1)
+    table.loc[0, column] = OTHER
+    assert list(stale_runs(table, found)) == [table["run"][0]]
+
+
+def test_sources_here_count_for_status() -> None:
+    plan, _ = synthetic(configurations=1, seeds=2)
+    records = [record(plan, position) for position in range(2)]
+    here = training_source_hash()
+    assert set(stale_now(records, Verified()).values()) == {f"training sources cccccccc, here now {here[:8]}"}
+    replayed = Origin(here, "d" * 64, "2.15.0")
+    table = origins(records)
+    assert stale_now(records, verified(table, 0, 1, replayed=replayed)) == {}
+    assert len(stale_now(records, verified(table, 0, 1))) == 2  # with sources that are not here any more
+
+
+def test_a_new_verification_replaces_that_of_the_same_runs() -> None:
+    _, table = synthetic(configurations=1, seeds=3)
+    first = verified(table, 0, 1, 2)
+    second = verified(table, 1, outcome="differs", difference="there")
+    both = first.with_new(second.verifications)
+    assert [(v.outcome, v.runs) for v in both.verifications] == [
+        ("bits", [table["run"][0], table["run"][2]]),
+        ("differs", [table["run"][1]]),
+    ]
+
+
+def test_it_is_kept_in_a_file_that_is_checked(tmp_path: Path) -> None:
+    _, table = synthetic(configurations=1, seeds=1)
+    assert read_verified(tmp_path) == Verified()
+    write_verified(verified(table, 0), tmp_path)
+    assert read_verified(tmp_path) == verified(table, 0)
+    (tmp_path / VERIFIED).write_text("{")
+    with pytest.raises(UserError, match=r"verified.json: .*cifarbench verify, after removing it"):
+        read_verified(tmp_path)
+    write_verified(Verified(), tmp_path)
+    assert not (tmp_path / VERIFIED).exists()

@@ -15,7 +15,6 @@ from packaging.requirements import Requirement
 from cifarbench import __version__
 from cifarbench.cli.parser import VERBS, main, parser
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.records.fingerprint import PACKAGE, TRAINING_SOURCES
 from helpers.repository import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -107,10 +106,6 @@ def test_the_locks_satisfy_the_project_and_name_no_address() -> None:
             versions = {name.lower(): version for name, version in locked(python, lock).items()}
             for wanted in map(Requirement, lines):
                 assert wanted.specifier.contains(versions[wanted.name.lower()]), wanted
-
-
-def test_the_sources_that_decide_training_are_there() -> None:
-    assert all((PACKAGE / name).is_file() for name in TRAINING_SOURCES)
 
 
 def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:

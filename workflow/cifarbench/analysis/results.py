@@ -1,7 +1,7 @@
 """The table of records as the report asks for it: by data set, by study, best first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from cifarbench.analysis.stats import single_seed_noise
 from cifarbench.analysis.verdicts import Verdict, judge_all
 from cifarbench.plan.plan import Plan, PlannedStudy
 from cifarbench.records.evaluated import Evaluated
+from cifarbench.records.verified import Verified
 
 REPRESENTATIVES = 8  # configurations whose mistakes are looked at
 
@@ -27,6 +28,7 @@ class Results:
     baseline: pd.DataFrame | None = None
     pictures: pd.DataFrame | None = None
     evaluated: Sequence[Evaluated] = ()
+    verified: Verified = field(default_factory=Verified)
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

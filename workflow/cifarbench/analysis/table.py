@@ -22,7 +22,7 @@ from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
 from cifarbench.records.older import VERSION, upgraded_table
-from cifarbench.records.record import Evaluation, read_record
+from cifarbench.records.record import Evaluation, Record, read_record
 from cifarbench.sweep.status import without_record
 
 MISSING, BROKEN = "missing", "broken"
@@ -150,3 +150,36 @@ def read_results(plan: Plan, path: Path) -> pd.DataFrame:
     new = [missing(run, "waiting", None) for name, run in planned.items() if name not in set(table["run"])]
     rows = pd.concat([table[known], pd.json_normalize(new, sep=".")]) if new else table[known]
     return rows.set_index("run", drop=False).loc[list(planned)].reset_index(drop=True)
+
+
+def records_in(table: pd.DataFrame) -> list[Record]:
+    """Return the records that a table was collected from."""
+    names = [name for name in table if name.split(".")[0] in Record.model_fields]
+    done = table[table["status"] != MISSING]
+    return [_record(dict(zip(names, row, strict=True))) for row in done[names].itertuples(index=False)]
+
+
+def _record(row: dict[str, Any]) -> Record:
+    nested: dict[str, Any] = {}
+    for name, value in row.items():
+        *parents, last = name.split(".")
+        place = nested
+        for parent in parents:
+            if not isinstance(place.get(parent), dict):  # a part that is None in some runs has a column, too
+                place[parent] = {}
+            place = place[parent]
+        place[last] = value
+    plain = _plain(nested)
+    versions = plain["environment"]["versions"]  # of which each run has its own
+    plain["environment"]["versions"] = {name: version for name, version in versions.items() if version}
+    return Record.model_validate(plain)
+
+
+def _plain(value: Any) -> Any:
+    """Undo what a table makes of a record: arrays, gaps that are not a number, parts that were None."""
+    if isinstance(value, dict):
+        parts = {name: _plain(part) for name, part in value.items()}
+        return parts if any(part is not None for part in parts.values()) or not parts else None
+    if isinstance(value, np.ndarray):
+        return [_plain(part) for part in value.tolist()]
+    return None if value is None or value is pd.NA or value != value else value

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cifarbench.config.benchmark import locate, parse
+from cifarbench.config.benchmark import Config, locate, parse
 from cifarbench.config.flags import add_knobs
 from cifarbench.config.reading import read
 from cifarbench.errors import printable
@@ -49,10 +49,15 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def config_in(path: Path) -> Config:
+    """Read a config and find the files that it names; `-` is standard input."""
+    parsed = parse(read(path), "config" if str(path) == "-" else str(path))
+    return locate(parsed, [Path(), path.parent])
+
+
 def plan_of(config: Path) -> Plan:
     """Read a config and expand it; `-` is standard input."""
-    parsed = parse(read(config), "config" if str(config) == "-" else str(config))
-    return make_plan(locate(parsed, [Path(), config.parent]))
+    return make_plan(config_in(config))
 
 
 def add_plan(verb: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
 from cifarbench.records.evaluated import read_all_evaluated
 from cifarbench.records.speed import read_speed
+from cifarbench.records.verified import read_verified
 from cifarbench.report.page import render
 
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     baseline = read_table(args.baseline) if args.baseline else None
     evaluated = read_all_evaluated(args.evaluated) if args.evaluated else ()
-    render(plan, table, args.output, speed, baseline, shown, evaluated)
+    verified = read_verified(args.table.parent if args.table else args.runs.parent)
+    render(plan, table, args.output, speed, baseline, shown, evaluated, verified)
 
 
 def done_so_far(plan: Plan, runs: Path, data: Path) -> tuple[DataFrame, DataFrame]:

@@ -64,12 +64,13 @@ def check_forward(model: nn.Module, classes: int, path: Path, training: bool, im
         output = model(torch.zeros(images, *IMAGE_SHAPE))
     for name, buffer in model.named_buffers() if training else ():
         buffer.copy_(buffers[name])
-    wanted = f"a tensor of shape {(images, classes)} in float32"
+    dtype = torch.get_default_dtype()
+    wanted = f"a tensor of shape {(images, classes)} in {str(dtype).removeprefix('torch.')}"
     if not isinstance(output, Tensor):
         found = type(output).__name__
     elif output.shape != (images, classes):
         found = f"an output of shape {tuple(output.shape)}"
-    elif output.dtype != torch.float32:
+    elif output.dtype != dtype:
         found = f"an output in {str(output.dtype).removeprefix('torch.')}"
     elif training and not output.requires_grad:
         found, wanted = "an output that has no gradient", "computed from the parameters, not detached"

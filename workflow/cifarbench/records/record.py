@@ -124,13 +124,17 @@ class Code(_Part):
 class Fingerprint(_Part):
     """How a configuration trains, whatever its seed: a few steps on a few images, replayed in float64.
 
-    Losses and the norms of what the weights moved by are those of each step; None where not finite. The
-    learning rates are those of points from the first to the last step of the run itself.
+    Losses and the norms of what the weights moved by are those of each step, `final_loss` that of the same
+    images after the last one, as tests compute it; None where not finite. The learning rates are the means
+    over 16 parts of the run's own steps. The hash is of the float32 weights that the replay's seed gives.
     """
 
+    rule: int
+    """Which steps and images; figures of different rules are not to be compared."""
     initial_weights_sha256: str
     losses: list[float | None]
     update_norms: list[float | None]
+    final_loss: float | None
     learning_rates: list[float]
 
 

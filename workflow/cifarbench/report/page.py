@@ -23,6 +23,7 @@ from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import write_plan
 from cifarbench.records.evaluated import Evaluated
 from cifarbench.records.metrics import METRICS
+from cifarbench.records.verified import Verified, write_verified
 from cifarbench.report import answer, charts, sections, words
 from cifarbench.report.figures import Drawing
 from cifarbench.report.tables import KINDS, all_tables, write_tables
@@ -40,20 +41,24 @@ def render(
     baseline: pd.DataFrame | None = None,
     pictures: pd.DataFrame | None = None,
     evaluated: Sequence[Evaluated] = (),
+    verified: Verified | None = None,
 ) -> None:
     """Write the page into `output`, its figures and tables for papers beside it, and the plan and the table
     from which it can be made again.
 
     `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with;
-    `pictures` what `cifarbench pictures` wrote; `evaluated` what `cifarbench evaluate` did.
+    `pictures` what `cifarbench pictures` wrote; `evaluated` what `cifarbench evaluate` did; `verified` what
+    `cifarbench verify` found, which is told and kept beside the page.
     """
-    results = Results(plan, table, speed, baseline, pictures, evaluated)
+    verified = verified or Verified()
+    results = Results(plan, table, speed, baseline, pictures, evaluated, verified)
     if results.ranked:
         charts.library()  # takes as long as the figures
     made = [section for make in sections.SECTIONS for section in make(results)]
     tables = all_tables(results)
     write_plan(plan, output / PLAN)
     write_table(table, output / TABLE)
+    write_verified(verified, output)
     write_figures([drawing for section in made for drawing in section.drawings], output / FIGURES)
     write_tables(tables, output / TABLES)
     remove_others(output / TABLES, set(tables), KINDS)

@@ -4,6 +4,7 @@ A function yields nothing when it has nothing to say, so that no empty frame is 
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,7 @@ from cifarbench.report import answer, charts, figures
 from cifarbench.report.failures import failures
 from cifarbench.report.section import Section, study_anchor
 from cifarbench.report.words import number, percent, slug, spread
-from cifarbench.sweep.staleness import stale_runs
+from cifarbench.sweep.staleness import stale_runs, standings
 from cifarbench.words import count, listed
 
 MOST = 24  # configurations that a study's figures show at most; as many as curves look different
@@ -42,7 +43,7 @@ def problems(results: Results) -> Iterator[Section]:
         "failed": [(run, words[run]) for run in runs.get("failed", ())],
         **{state: runs.get(state) for state in ("running", "interrupted", "waiting")},
         "diverged": rows[rows["status"] == "diverged"]["run"].tolist(),
-        "stale": list(stale_runs(results.table).items()),
+        "stale": list(stale_runs(results.table, results.verified).items()),
     }
     if any(content.values()):
         yield Section("not-completed", "Runs to look at", "problems", content)
@@ -311,6 +312,12 @@ def speed(results: Results) -> Iterator[Section]:
         yield Section("speed", "Speed of training on this machine", "speed", content, [drawing])
 
 
+def beside_newest(results: Results) -> list[tuple[str, int]]:
+    """Say where runs stand beside the newest, and how many, most first."""
+    found = standings(results.table, results.verified).values()
+    return Counter(": ".join(filter(None, where)) for where in found).most_common()
+
+
 def provenance(results: Results) -> Iterator[Section]:
     """What the figures rest on: data, hardware, versions, commit, whether all sources are the same."""
     if results.done.empty:
@@ -333,10 +340,13 @@ def provenance(results: Results) -> Iterator[Section]:
         "cifarbench": results.distinct("code.version"),
         "Commit": results.distinct("code.commit"),
         "Sources that decide training": [s[:12] for s in results.distinct("code.source_sha256")],
+        "Beside the newest": [f"{count(n, 'run')} {where}" for where, n in beside_newest(results)],
     }
     warnings = []
-    if len(results.distinct("code.source_sha256")) > 1:
-        warnings.append("The runs were made from different versions of the sources that decide training.")
+    if stale_runs(results.table, results.verified):
+        warnings.append(
+            "Some runs were made from something else than the newest, and not verified as the same."
+        )
     if results.done["code.dirty"].eq(True).any():
         warnings.append("Some runs were made from sources that differ from their commit.")
     if not results.same_hardware:

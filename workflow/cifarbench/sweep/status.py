@@ -26,6 +26,7 @@ from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, RECORD
 from cifarbench.records.heartbeat import SILENT_SECONDS, alive_on
 from cifarbench.records.record import Record, read_record
+from cifarbench.records.verified import read_verified
 from cifarbench.sweep.expectation import expect
 from cifarbench.sweep.staleness import stale_now
 
@@ -87,7 +88,7 @@ def sweep_status(plan: Plan, runs_folder: Path, cache: RecordCache | None = None
     return Status(
         plan,
         runs,
-        stale=stale_now(records.values()) if records else {},
+        stale=stale_now(records.values(), read_verified(runs_folder.parent)),
         seconds_left=sum(seconds) / at_a_time if seconds or not ahead else None,
         unknown=len(ahead) - len(seconds),
     )

@@ -15,6 +15,7 @@ from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import Record, read_record
+from cifarbench.records.verified import Verified, read_verified
 from cifarbench.sweep.snakemake_internals import training_reasons, workdir_of
 from cifarbench.sweep.staleness import short, stale_now
 from cifarbench.words import count
@@ -33,7 +34,7 @@ def why(plan: Plan, config: Path, runs_folder: Path) -> str:
     ]
     lines += [f"  {run.id}: {reason(run, triggers[run.id], plan, records, workdir)}" for run in training]
     done = [records[run.id] for run in plan.runs if run.id in records and run.id not in triggers]
-    return "\n".join([*lines, *not_again(done)])
+    return "\n".join([*lines, *not_again(done, read_verified(runs_folder.parent))])
 
 
 def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], workdir: Path) -> str:
@@ -79,9 +80,9 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     ]
 
 
-def not_again(done: list[Record]) -> Iterator[str]:
+def not_again(done: list[Record], verified: Verified) -> Iterator[str]:
     """Say what differs in origin and is all the same not trained again."""
-    for text, number in Counter(stale_now(done).values()).most_common() if done else []:
+    for text, number in Counter(stale_now(done, verified).values()).most_common():
         yield (
             f"{count(number, 'done run')}: {text}; that alone trains nothing again "
             "(rerun-triggers in profiles/default); snakemake --forcerun train does"

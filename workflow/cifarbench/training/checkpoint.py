@@ -23,6 +23,7 @@ from cifarbench.records.folder import CHECKPOINT
 UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
 
 DIGEST_BYTES = hashlib.sha256().digest_size
+CHECKPOINT_FORMAT = "2"  # to be raised when what a checkpoint holds means something else
 
 log = logging.getLogger(__name__)
 

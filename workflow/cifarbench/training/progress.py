@@ -31,12 +31,17 @@ class Progress:
     best: float = -math.inf
     setup_seconds: float = 0.0
     trial_seconds: float = 0.0
+    fingerprint_seconds: float = 0.0
     warmup_seconds: float = 0.0
     resumptions: int = 0
 
+    @property
+    def notes_first(self) -> bool:
+        return not self.epochs and len(self.first_totals) < FIRST_STEPS
+
     def note_first(self) -> None:
         """Keep the sum of losses after one of the first steps, without waiting for its value."""
-        if not self.epochs and len(self.first_totals) < FIRST_STEPS:
+        if self.notes_first:
             self.first_totals.append(self.total_loss.clone())
 
     def read_first(self, batch_size: int, images: int) -> None:
@@ -63,6 +68,7 @@ class Progress:
         parts = {
             "setup": self.setup_seconds,
             "trial": self.trial_seconds,
+            "fingerprint": self.fingerprint_seconds,
             "warmup": self.warmup_seconds,
             "train": train,
             "evaluation": evaluation,

@@ -12,7 +12,7 @@ from cifarbench.data.loading import Data
 from cifarbench.data.manifest import Manifest, description, warnings
 from cifarbench.files import atomic
 from cifarbench.models.build import batch_norm_in_force
-from cifarbench.records.record import Code, DataFacts, Final, ModelFacts, Record
+from cifarbench.records.record import Code, DataFacts, Final, Fingerprint, ModelFacts, Record
 from cifarbench.training.device import peak_memory_bytes
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_environment
@@ -20,7 +20,14 @@ from cifarbench.training.evaluate import Outputs
 from cifarbench.training.trial import TRIED
 
 
-def make_record(config: TrainConfig, engine: Engine, model: ModelFacts, code: Code, final: Final) -> Record:
+def make_record(
+    config: TrainConfig,
+    engine: Engine,
+    model: ModelFacts,
+    code: Code,
+    fingerprint: Fingerprint | None,
+    final: Final,
+) -> Record:
     """Describe the run of `config`; the engine's own config has no `auto` left."""
     data, progress = engine.data, engine.progress
     seconds = progress.seconds()
@@ -33,6 +40,7 @@ def make_record(config: TrainConfig, engine: Engine, model: ModelFacts, code: Co
         data=data_facts(data),
         model=model,
         epochs=progress.epochs,
+        fingerprint=fingerprint,
         first_losses=progress.first_losses,
         final=final,
         seconds=seconds,

@@ -14,15 +14,22 @@ from cifarbench.files import remove_strays
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.models.measure import count_flops, count_parameters
+from cifarbench.records.fingerprint import behaviour
 from cifarbench.records.folder import CHECKPOINT, PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.heartbeat import HEARTBEAT
-from cifarbench.records.record import Code, ModelFacts, Record, write_record
-from cifarbench.training.checkpoint import Checkpoint
+from cifarbench.records.record import Code, Fingerprint, ModelFacts, Record, write_record
+from cifarbench.training.checkpoint import CHECKPOINT_FORMAT, Checkpoint
 from cifarbench.training.checks import check_start
 from cifarbench.training.cuda_graph import leave_default_stream
-from cifarbench.training.device import choose_device, naming_the_batch_size, prepare_torch
+from cifarbench.training.device import (
+    choose_device,
+    naming_the_batch_size,
+    prepare_torch,
+    reset_peak_memory,
+)
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
+from cifarbench.training.fingerprint import known_fingerprint
 from cifarbench.training.random_streams import stream_seed
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
@@ -54,32 +61,41 @@ def train(
     total, trainable = count_parameters(model)
     facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
     check_start(config, data, model, model_file or BUILTIN_MODELS[config.model])
-    model = model.to(device)
     code = describe_code(model_file or BUILTIN_MODELS[config.model])
+    known, fingerprint_seconds = timed(known_fingerprint, config, data, code, output, model_file)
+    reset_peak_memory(device)
+    model = model.to(device)
     with naming_the_batch_size(config, device):
         chosen, trial_seconds = timed(without_auto, config, model, data, device, code.model_sha256)
     for name in (CHECKPOINT, HEARTBEAT, RECORD, WEIGHTS, PREDICTIONS):
         remove_strays(output / name)
-    checkpoint = Checkpoint(output, identity(chosen, data.manifest_sha256, code, device), checkpoint_seconds)
+    same = identity(chosen, data.manifest_sha256, code, device, known)
+    checkpoint = Checkpoint(output, same, checkpoint_seconds)
     engine = Engine(chosen, data, model, device, checkpoint)
-    setup = time.perf_counter() - start - trial_seconds
+    setup = time.perf_counter() - start - trial_seconds - fingerprint_seconds
     with naming_the_batch_size(config, device):
         engine.progress.setup_seconds += setup
         engine.progress.trial_seconds += trial_seconds
+        engine.progress.fingerprint_seconds += fingerprint_seconds
         engine.progress.warmup_seconds += timed(engine.warm_up)[1]
         with on_stop(checkpoint.ask_to_stop):  # at the end a signal changes nothing: all is written first
             engine.fit()
-            return write_results(config, engine, facts, code, data_folder, output)
+            return write_results(config, engine, facts, code, known, output)
 
 
 def write_results(
-    config: TrainConfig, engine: Engine, facts: ModelFacts, code: Code, data_folder: Path, output: Path
+    config: TrainConfig,
+    engine: Engine,
+    facts: ModelFacts,
+    code: Code,
+    known: Fingerprint | None,
+    output: Path,
 ) -> Record:
     """Test the kept weights and write what the training has come to; the record last."""
     outputs, final = engine.final()
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
-    record = make_record(config, engine, facts, code, final)
+    record = make_record(config, engine, facts, code, known, final)
     write_record(record, output)
     if engine.checkpoint:
         engine.checkpoint.remove()
@@ -93,13 +109,17 @@ def timed(work: Callable[..., T], *arguments: Any) -> tuple[T, float]:
     return result, time.perf_counter() - start
 
 
-def identity(config: TrainConfig, data: str, code: Code, device: torch.device) -> dict[str, str]:
+def identity(
+    config: TrainConfig, data: str, code: Code, device: torch.device, known: Fingerprint | None
+) -> dict[str, str]:
     """Return what must be the same for a checkpoint to be continued: `data` is the manifest's hash, and the
-    config has no `auto` left."""
+    config has no `auto` left. The sources may have changed, but not how they train.
+    """
     return {
+        "format": CHECKPOINT_FORMAT,
         "run": run_id(config),
         "data": data,
-        "sources": code.source_sha256,
+        "behaviour": behaviour(known) if known else code.source_sha256,
         "model": code.model_sha256,
         "device": device.type,
         "torch": str(torch.__version__),

@@ -1,0 +1,224 @@
+"""Replay recorded runs with the code that is here: `cifarbench verify [PLAN or TABLE]`.
+
+A record with a fingerprint is replayed in float64 on a few images, on any machine; on hardware like the
+record's the run's own first steps are, too, and compared to the bit. Runs of one configuration and origin
+share a replay. An older record, without a fingerprint, is replayed for its first epoch, which needs like
+hardware.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cifarbench import __version__
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.loading import Data, load
+from cifarbench.data.manifest import read_manifest
+from cifarbench.errors import UserError
+from cifarbench.models.build import build_model
+from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.records.fingerprint import first_difference
+from cifarbench.records.record import Epoch, Record
+from cifarbench.records.verified import Origin, Verification, Verified, origin
+from cifarbench.training.device import choose_device, prepare_torch
+from cifarbench.training.engine import Engine
+from cifarbench.training.environment import describe_code, device_name
+from cifarbench.training.fingerprint import RULE, NotReplayable, fingerprint
+from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.trial import TRIED
+
+COMPARED = [
+    name for name in Epoch.model_fields if name not in ("epoch", "train_seconds", "evaluation_seconds")
+]
+
+
+class NotReplayed(Exception):
+    """A run that cannot be replayed here; says why."""
+
+
+class Finding(NamedTuple):
+    """How a run compares with its record: `outcome`, `compared` and `difference` as in Verification."""
+
+    outcome: Literal["bits", "fingerprint", "differs"]
+    compared: str
+    difference: str | None = None
+
+
+class Found(NamedTuple):
+    """What became of runs that share a replay; without a verification if there was none."""
+
+    outcome: str
+    words: str
+    verification: Verification | None = None
+
+
+def verify(
+    records: Iterable[Record], data: Path, models: Mapping[str, Path]
+) -> Iterator[tuple[list[str], Found]]:
+    """Replay each run, or one for all that share its replay, and yield their ids and what was found.
+
+    `data` holds a folder for each data set, `models` the file of each model.
+    """
+    for group in groups(records):
+        record, runs = group[0], [record.run for record in group]
+        try:
+            model = model_file(record, models)
+            finding = replay(record, data, model)
+        except NotReplayed as reason:
+            yield runs, Found("not replayed", f": {reason}")
+            continue
+        verification = Verification(
+            configuration=record.configuration,
+            recorded=origin(record),
+            replayed=origin_here(model),
+            **finding._asdict(),
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+            runs=runs,
+        )
+        words = f": {finding.difference}" if finding.difference else f" ({finding.compared})"
+        yield runs, Found(finding.outcome, words, verification)
+
+
+def not_yet(records: Iterable[Record], verified: Verified, models: Mapping[str, Path]) -> list[Record]:
+    """Return the records that the code here has not replayed yet."""
+    by_run = verified.by_run()
+    here = {name: origin_here(path) for name, path in models.items()}
+
+    def done(record: Record) -> bool:
+        found = by_run.get((record.run, origin(record)))
+        return found is not None and found.replayed == here.get(record.config.model)
+
+    return [record for record in records if not done(record)]
+
+
+def groups(records: Iterable[Record]) -> list[list[Record]]:
+    """Put together the runs that one replay stands for."""
+    found: dict[object, list[Record]] = {}
+    for record in records:
+        own = record.run if record.fingerprint is None else record.fingerprint.model_dump_json()
+        environment = record.environment
+        key = record.configuration, origin(record), own, environment.device_name, environment.threads
+        found.setdefault(key, []).append(record)
+    return list(found.values())
+
+
+def model_file(record: Record, models: Mapping[str, Path]) -> Path:
+    name = record.config.model
+    if name not in models:
+        raise NotReplayed(f"model {name!r} is not built in; verify the config that names its file")
+    return models[name]
+
+
+def origin_here(model: Path) -> Origin:
+    code = describe_code(model)
+    return Origin(code.source_sha256, code.model_sha256, version("torch"))
+
+
+def replay(record: Record, data: Path, model: Path) -> Finding:
+    """Compare a run with what the code here does. Raise NotReplayed where that cannot be told."""
+    folder = data / record.config.dataset
+    check_data(record, folder)
+    own = None if model in BUILTIN_MODELS.values() else model
+    if record.fingerprint is None or record.fingerprint.rule != RULE:
+        return by_first_epoch(record, folder, own)
+    images = loaded(folder, record.config, torch.device("cpu"))
+    try:
+        difference = first_difference(record.fingerprint, fingerprint(record.config, images, own))
+    except NotReplayable as error:
+        difference = f"training fails: {error}"
+    if difference:
+        return Finding("differs", "fingerprint", difference)
+    steps = len(record.first_losses)
+    if steps and unlike(record) is None and first_losses(record, folder, own) == record.first_losses:
+        return Finding("bits", f"first {steps} steps")
+    return Finding("fingerprint", "fingerprint")
+
+
+def check_data(record: Record, folder: Path) -> None:
+    try:
+        here = read_manifest(folder).images_sha256
+    except UserError as error:
+        raise NotReplayed(str(error)) from None
+    if here != record.data.images_sha256:
+        raise NotReplayed(f"{folder} holds other images than the record's")
+
+
+def unlike(record: Record) -> str | None:
+    """Say in what this machine differs from the record's, so that bits may; None if in nothing."""
+    then, device = record.environment, choose_device("cpu" if record.environment.device == "cpu" else "auto")
+    here = {"device": device_name(device), "torch": version("torch")}
+    recorded = {"device": then.device_name, "torch": then.versions["torch"]}
+    differs = [f"{name} {recorded[name]}, here {here[name]}" for name in here if recorded[name] != here[name]]
+    return "; ".join(differs) or None
+
+
+def by_first_epoch(record: Record, folder: Path, own: Path | None) -> Finding:
+    """Train the first epoch again and compare its figures to the bit."""
+    difference = unlike(record)
+    if difference:
+        raise NotReplayed(f"no fingerprint, and its first epoch repeats on like hardware only: {difference}")
+    engine = started(Engine, record, folder, own)
+    engine.train_rest_of_epoch()
+    epoch, recorded = engine.end_epoch(), record.epochs[0]
+    for name in COMPARED:
+        now, before = getattr(epoch, name), getattr(recorded, name)
+        if now != before:
+            return Finding(
+                "differs", "first epoch", f"{name.replace('_', ' ')} of epoch 1: {now} instead of {before}"
+            )
+    return Finding("bits", "first epoch")
+
+
+class Enough(Exception):
+    """As many steps are taken as are compared."""
+
+
+class FirstSteps(Engine):
+    """An engine that stops when it has taken the steps whose losses are kept."""
+
+    def step(self, positions: Tensor) -> None:
+        if not self.progress.notes_first:
+            raise Enough
+        super().step(positions)
+
+
+def first_losses(record: Record, folder: Path, own: Path | None) -> list[float | None]:
+    """Take the first steps of a run again."""
+    engine = started(FirstSteps, record, folder, own)
+    with suppress(Enough):
+        engine.train_rest_of_epoch()
+    engine.progress.read_first(engine.config.batch_size, len(engine.data.train))
+    return engine.progress.first_losses
+
+
+def started(kind: type[Engine], record: Record, folder: Path, own: Path | None) -> Engine:
+    """Return the engine of a run, as it was before its first step."""
+    tried = {name: record.in_force[name] for name in TRIED}
+    config = record.config.model_copy(update=tried)
+    device = choose_device("cpu" if record.environment.device == "cpu" else "auto")
+    prepare_torch(config, device, record.environment.threads)
+    data = loaded(folder, config, device)
+    torch.manual_seed(stream_seed(config.seed, "weights"))
+    model = build_model(config, len(data.manifest.classes), own).to(device)
+    engine = kind(config, data, model, device)
+    engine.warm_up()
+    return engine
+
+
+def loaded(folder: Path, config: TrainConfig, device: torch.device) -> Data:
+    """Load images once for all runs that want them alike."""
+    decisive = ("dataset", "scaling", "denoise", "validation_images", "data_seed")
+    return _loaded(folder, TrainConfig(**{name: getattr(config, name) for name in decisive}), device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, config: TrainConfig, device: torch.device) -> Data:
+    return load(folder, config, device)
