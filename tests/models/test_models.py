@@ -27,6 +27,17 @@ from helpers.repository import REPOSITORY
         ({"model": "resnet18"}, 11_183_562, 11_173_962),
         ({"model": "inception10"}, 121_418, 120_234),
         ({"model": "inception10", "batch_norm": "frozen"}, 121_418, 120_234),
+        # He et al., 2016, table 6: 0.27, 0.46, 0.66, 0.85 and 1.7 million, without running statistics.
+        ({"model": "resnet20"}, 271_098, 269_722),
+        ({"model": "resnet32"}, 466_426, 464_154),
+        ({"model": "resnet44"}, 661_754, 658_586),
+        ({"model": "resnet56"}, 857_082, 853_018),
+        ({"model": "resnet110"}, 1_736_058, 1_727_962),
+        # Zagoruyko and Komodakis, 2016: 36.5 million; Huang et al., 2017: 0.8 million.
+        ({"model": "wide_resnet"}, 36_497_146, 36_479_194),
+        ({"model": "wide_resnet", "depth": 16, "width": 4}, 2_752_506, 2_748_890),
+        ({"model": "densenet_bc"}, 793_150, 769_162),
+        ({"model": "preact_resnet18"}, 11_179_978, 11_172_170),
         # https://github.com/davidcpage/cifar10-fast
         ({"model": "resnet9"}, 6_577_600, 6_573_120),
     ],
@@ -45,7 +56,7 @@ def test_the_documents_have_every_model_with_its_size(name: str) -> None:
 @pytest.mark.parametrize("name", BUILTIN_MODELS)
 @pytest.mark.parametrize("classes", [2, 100])
 def test_every_model_trains_for_any_number_of_classes(name: str, classes: int) -> None:
-    model = build_model(TrainConfig(model=name), classes).train()
+    model = build_model(TrainConfig(model=name, width=1), classes).train()  # 1 spares ten-fold channels
     logits = model(torch.randn(4, 3, 32, 32))
     assert logits.shape == (4, classes)
     logits.square().sum().backward()
@@ -56,6 +67,7 @@ def test_every_model_trains_for_any_number_of_classes(name: str, classes: int) -
 def test_every_model_takes_its_knobs(name: str) -> None:
     values = {
         "width": 0.5,
+        "depth": 16,
         "activation": "tanh",
         "conv_activation": False,
         "dropout": 0.3,

@@ -31,7 +31,7 @@ CONVENTION_KNOBS = (
     *dict.fromkeys(name for optimizer in OPTIMIZERS.values() for name in optimizer.keras),
 )
 # Knobs of the model itself. Unset means the model's own value; a model that does not know one refuses it.
-MODEL_KNOBS = ("width", "activation", "conv_activation", "dropout", "classifier")
+MODEL_KNOBS = ("width", "depth", "activation", "conv_activation", "dropout", "classifier")
 # Knobs that only have an effect with some values of another: (knob, that other one, its values).
 CONDITIONAL_KNOBS = (*readers(), ("batch_norm_momentum", "batch_norm", ["batch"]))
 
@@ -67,6 +67,7 @@ class TrainConfig(BaseModel):
     seed: int = knob(0, "seed of weights, order, augmentation and dropout", ge=0, lt=2**31)
 
     width: float | None = knob(None, "multiplier of the model's channels", "x", gt=0, le=64)
+    depth: int | None = knob(None, "layers of the model (wide_resnet, densenet_bc)", ge=1, le=2000)
     activation: Literal["relu", "leaky_relu", "tanh", "sigmoid"] | None = knob(None, "non-linearity")
     conv_activation: bool | None = knob(None, "activation after the convolutions too (lenet5)")
     dropout: float | None = knob(None, "dropout rate", "fraction", ge=0, lt=1)

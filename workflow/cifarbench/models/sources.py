@@ -11,6 +11,8 @@ from pathlib import Path
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
+ZOO = "cifarbench.models.zoo."  # where a model of ours may import from another
+
 
 def parse_source(path: Path) -> ast.Module:
     """Parse a model's file. Raise UserError where it is missing or no Python."""
@@ -56,7 +58,7 @@ def _imported(file: Path, folder: Path) -> Iterator[Path]:
             names = [module + alias.name for alias in node.names]
             start = file.parents[node.level - 1] if node.level else folder
         for name in names:
-            yield from _files_of(start, name.split("."))
+            yield from _files_of(start, name.removeprefix(ZOO).split("."))
 
 
 def _files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
