@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn import metrics
 
+from cifarbench.records.confusion import stored, whole
 from cifarbench.training.evaluate import Outputs, accuracy, calibration_error, evaluate
 
 
@@ -50,3 +51,21 @@ def test_few_classes_are_all_among_the_top_five() -> None:
     ours = evaluate(three, 3)
     assert (ours.top1, ours.top5, ours.loss) == (pytest.approx(2 / 3), 1.0, None)
     assert ours.per_class_accuracy == [1.0, 0.5, None]
+
+
+def test_the_confusion_of_many_classes_is_kept_without_its_zeros() -> None:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 1000, (5000,), generator=random)
+    logits = torch.randn(5000, 1000, generator=random) + 5 * torch.nn.functional.one_hot(labels, 1000)
+    ours = evaluate(Outputs(logits, labels, torch.zeros(())), 1000)
+    assert ours.confusion == []
+    expected = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(1000))
+    assert np.array_equal(whole(ours.confusion, ours.confusion_cells, 1000), expected)
+    assert len(ours.model_dump_json(indent=1)) < 200_000
+
+
+@pytest.mark.parametrize("classes", [2, 3, 100, 101])
+def test_a_stored_confusion_is_the_same_when_it_is_read(classes: int) -> None:
+    matrix = np.random.default_rng(0).integers(0, 3, (classes, classes))
+    fields = {"confusion_cells": [], **stored(matrix)}
+    assert np.array_equal(whole(fields["confusion"], fields["confusion_cells"], classes), matrix)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.stats import image_error, mcnemar
+from cifarbench.records.confusion import whole
 
 ENOUGH = 10  # images of a degree of confidence, for a share of them to be told
 
@@ -68,7 +69,13 @@ def held_out_part(configurations: list[Configuration]) -> str:
 
 def confusion(configuration: Configuration) -> np.ndarray:
     """Return how often each true class (row) was taken for each class (column), summed over seeds."""
-    return np.sum([np.stack(matrix) for matrix in configuration.runs["final.test.confusion"]], axis=0)
+    runs = configuration.runs
+    parts = (
+        runs["final.test.confusion"],
+        runs.get("final.test.confusion_cells", [()] * len(runs)),  # no column in older tables
+        runs["data.classes"].map(len),
+    )
+    return np.sum([whole(*row) for row in zip(*parts, strict=True)], axis=0)
 
 
 def calibration(configuration: Configuration) -> tuple[np.ndarray, np.ndarray]:

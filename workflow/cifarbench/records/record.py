@@ -48,6 +48,8 @@ class Evaluation(_Part):
     per_class_accuracy: list[Fraction | None]
     confusion: list[list[int]]
     calibration_error: float | None
+    confusion_cells: list[int] = Field([], exclude_if=lambda cells: not cells)
+    """In place of `confusion` where there are many classes, see `records/confusion.py`."""
 
 
 class Final(_Part):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cifarbench.data.loading import Data, ImageSet
+from cifarbench.records.confusion import stored
 from cifarbench.records.record import Evaluation
 from cifarbench.training.losses import Loss, at_least_float32
 
@@ -57,8 +58,8 @@ def evaluate(outputs: Outputs, classes: int) -> Evaluation:
         top1=correct.double().mean().item(),
         top5=top5.double().mean().item(),
         per_class_accuracy=[finite(share) for share in confusion.diag() / confusion.sum(1)],
-        confusion=confusion.tolist(),
         calibration_error=finite(calibration_error(confidence, correct)),
+        **stored(confusion.numpy()),
     )
 
 
