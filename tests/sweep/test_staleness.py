@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cifarbench.analysis.compare import compare
 from cifarbench.errors import UserError
 from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.verified import (
@@ -131,6 +132,21 @@ def test_sources_here_count_for_status() -> None:
     table = origins(records)
     assert stale_now(records, verified(table, 0, 1, replayed=replayed)) == {}
     assert len(stale_now(records, verified(table, 0, 1))) == 2  # with sources that are not here any more
+
+
+def test_compare_does_not_call_verified_sources_others() -> None:
+    """Each of two tables is verified beside itself, by the same later version."""
+    _, before = synthetic(configurations=1, seeds=3)
+    after = before.assign(**{"code.source_sha256": "a" * 64})
+    assert compare(before, after).compared[0].pair.differs == ["sources"]
+    one = verified(before, 0, 1, 2)
+    assert compare(before, after, verified=one).compared[0].pair.differs == ["sources"]
+    both = one.with_new(verified(after, 0, 1, 2).verifications)
+    assert compare(before, after, verified=both).compared[0].pair.differs == []
+    not_all = one.with_new(verified(after, 0, 1).verifications)
+    assert compare(before, after, verified=not_all).compared[0].pair.differs == ["sources"]
+    other = one.with_new(verified(after, 0, 1, 2, outcome="differs", difference="there").verifications)
+    assert compare(before, after, verified=other).compared[0].pair.differs == ["sources"]
 
 
 def test_a_new_verification_replaces_that_of_the_same_runs() -> None:

@@ -19,6 +19,8 @@ import pandas as pd
 from cifarbench.analysis.power import seeds_to_equal
 from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
 from cifarbench.errors import UserError
+from cifarbench.records.verified import Verified
+from cifarbench.sweep.staleness import behave_alike
 
 MARGIN = 0.02  # of accuracy, which is no difference that matters
 SLOWER = 1.1  # times as long in every seed, to be told
@@ -28,7 +30,6 @@ FACTS = {
     "hardware": ("environment.device_name", "environment.threads"),
     "versions": ("environment.versions.torch", "environment.python"),
     "data": ("data.images_sha256",),
-    "sources": ("code.source_sha256",),
 }
 REPEATABLE = ("hardware", "versions", "data")
 
@@ -83,10 +84,16 @@ class Comparison(NamedTuple):
         return {outcome: sum(c.outcome == outcome for c in self.compared) for outcome in OUTCOMES}
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame, margin: float = MARGIN) -> Comparison:
-    """Pair the configurations of two tables of records; those of one table alone are listed."""
+def compare(
+    before: pd.DataFrame, after: pd.DataFrame, margin: float = MARGIN, verified: Verified | None = None
+) -> Comparison:
+    """Pair the configurations of two tables of records; those of one table alone are listed.
+
+    `verified` is what `cifarbench verify` has found of either.
+    """
     first, second = _by_configuration(before), _by_configuration(after)
-    pairs = [_pair(key, first[key], second[key]) for key in first if key in second]
+    known = verified or Verified()
+    pairs = [_pair(key, first[key], second[key], known) for key in first if key in second]
     return Comparison(
         _judged(pairs, margin),
         [key for key in first if key not in second],
@@ -106,13 +113,15 @@ def _by_configuration(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(key): rows for key, rows in done.groupby("configuration", sort=False)}
 
 
-def _pair(key: str, first: pd.DataFrame, second: pd.DataFrame) -> Pair:
+def _pair(key: str, first: pd.DataFrame, second: pd.DataFrame, verified: Verified) -> Pair:
     before, after = (_by_seed(rows, "final.test.top1") for rows in (first, second))
     differs = [
         name
         for name, columns in FACTS.items()
         if any(_values(first, c) != _values(second, c) for c in columns)
     ]
+    if not behave_alike(pd.concat([first, second]), verified):
+        differs.append("sources")
     same_seeds = before.keys() == after.keys()
     identical = same_seeds and all(
         _by_seed(first, column) == _by_seed(second, column)

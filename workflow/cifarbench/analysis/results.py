@@ -36,7 +36,11 @@ class Results:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        return None if self.baseline is None else compare_tables(self.baseline, self.table)
+        return (
+            None
+            if self.baseline is None
+            else compare_tables(self.baseline, self.table, verified=self.verified)
+        )
 
     @cached_property
     def done(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cifarbench.analysis.compare import MARGIN, check_margin, compare, text_table
 from cifarbench.analysis.table import read_table
 from cifarbench.cli.arguments import say
+from cifarbench.records.verified import read_verified
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -31,7 +32,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     margin = check_margin(args.margin)
-    comparison = compare(read_table(args.before), read_table(args.after), margin)
+    verified = read_verified(args.before.parent).with_new(read_verified(args.after.parent).verifications)
+    comparison = compare(read_table(args.before), read_table(args.after), margin, verified)
     say(text_table(comparison))
     if args.fail_on and comparison.regressions:
         sys.exit(1)

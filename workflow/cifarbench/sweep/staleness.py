@@ -104,6 +104,17 @@ def in_words(verification: Verification) -> str:
     )
 
 
+def behave_alike(table: pd.DataFrame, verified: Verified) -> bool:
+    """Tell whether one version of the sources trains all runs of a table as they were trained."""
+    by_run = verified.by_run()
+    versions = []
+    for run, *recorded in table[["run", *ORIGIN]].itertuples(index=False):
+        replay = by_run.get((run, Origin(*recorded)))
+        own = {recorded[0]}
+        versions.append(own | {replay.replayed.source_sha256} if replay and replay.same else own)
+    return bool(set.intersection(*versions))
+
+
 def short(value: str) -> str:
     """Cut a hash to what tells it from others; a version stays whole."""
     return value[:8] if len(value) == 64 else value
