@@ -21,12 +21,12 @@ rule download:
         "../envs/cifarbench.yaml"
     params:
         url=lambda wildcards: JOBS.download(wildcards.dataset, wildcards.archive).url,
-        sha256=lambda wildcards: JOBS.download(wildcards.dataset, wildcards.archive).sha256,
+        checksum=lambda wildcards: JOBS.download(wildcards.dataset, wildcards.archive).checksum or "none",
     shell:
         r"""
         python -m cifarbench download \
             --url {params.url:q} \
-            --sha256 {params.sha256} \
+            --checksum {params.checksum} \
             --output {output:q} \
             2>{log:q}
         """

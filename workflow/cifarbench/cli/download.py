@@ -11,9 +11,14 @@ from cifarbench.data.download import download
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--url", required=True)
-    verb.add_argument("--sha256", required=True, help="checksum that the file must have")
+    checksum = verb.add_mutually_exclusive_group(required=True)
+    checksum.add_argument("--sha256", help="checksum that the file must have")
+    checksum.add_argument(
+        "--checksum", help="the same of any algorithm, as md5:9fb6...; none if there is none"
+    )
     verb.add_argument("--output", type=Path, required=True, help="file to write")
 
 
 def run(args: argparse.Namespace) -> None:
-    download(args.url, args.sha256, args.output)
+    given = f"sha256:{args.sha256}" if args.sha256 else args.checksum
+    download(args.url, None if given == "none" else given, args.output)

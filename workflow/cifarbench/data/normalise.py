@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import check_apart
+from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.data.manifest import IMAGES, MANIFEST, Manifest, description, warnings
 from cifarbench.data.readers.read import read_source
 from cifarbench.data.readers.source import Images, Labels, Request, Source
+from cifarbench.errors import UserError
 from cifarbench.files import atomic, remove_strays, sha256_of, write_text
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
     data = read_source(format, request)
     with atomic(output / IMAGES) as temporary:
         save_file(_tensors(data), temporary)
+        _check_known(format, request, temporary)
     mean, std = channel_statistics(data.train_images)
     manifest = Manifest(
         name=name,
@@ -54,6 +58,16 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
     for line in warnings(manifest):
         log.warning("warning: %s", line)
     return manifest
+
+
+def _check_known(format: str, request: Request, images: Path) -> None:
+    """Raise UserError for a data set that is verified by its images, if these are others."""
+    expected = CATALOGUE[format].images_sha256
+    if expected and request.options == ReadOptions() and (found := sha256_of(images)) != expected:
+        raise UserError(
+            f"{request.path}: its images are not those of {format}: sha256 is {found}, expected {expected}; "
+            "fetch it again, use the Pillow of envs/requirements.txt, or read it with format: folder"
+        )
 
 
 def _tensors(data: Source) -> dict[str, NDArray[np.generic]]:

@@ -176,15 +176,15 @@ class Jobs:
     def source_flags(self, dataset: str, staged: Sequence[str]) -> list[str]:
         """Return the flags of `cifarbench normalise`; `staged` is where the source lies for the job."""
         facts = self.datasets[dataset]
-        source = staged[0] if staged else facts.source
-        return [*(["--source", source] if source else []), *read_flags(facts)]
+        sources = staged or ([facts.source] if facts.source else [])
+        return [*(["--source", *sources] if sources else []), *read_flags(facts)]
 
     def content(self, dataset: str) -> str | None:
         """Return the hash of the source, wherever it lies: only another content is normalised again."""
         facts = self.datasets[dataset]
         remote = downloads(facts).values()
         if remote or facts.source is None or not Path(facts.source).exists():
-            return " ".join(archive.sha256 for archive in remote) or None
+            return " ".join(archive.checksum or archive.url for archive in remote) or None
         manifest = Path("data", dataset, "manifest.json")
         recorded = None
         with suppress(UserError):  # of a manifest that is broken, and made again

@@ -25,7 +25,8 @@ def read(entry: Entry, request: Request) -> Source:
     path, sha256 = request.path, request.sha256
     if path is None or not path.is_file():
         raise UserError(f"{path}: is not the official archive; set `source` to the .tar.gz file itself")
-    expected = [sha256] if sha256 else [*(archive.sha256 for archive in entry.archives), *entry.other_sha256]
+    official = [str(archive.sha256) for archive in entry.archives]
+    expected = [sha256] if sha256 else [*official, *entry.other_sha256]
     found = sha256_of_files(path)
     if found not in expected:
         raise UserError(

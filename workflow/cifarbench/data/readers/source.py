@@ -1,8 +1,9 @@
 """What a reader is given, and what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,18 @@ class Request:
     path: Path | None
     sha256: str | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
+    others: tuple[Path, ...] = ()
+    """The other files of a data set that is several."""
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], sha256: str | None, options: ReadOptions) -> Self:
+        return cls(paths[0] if paths else None, sha256, options, tuple(paths[1:]))
+
+    def files(self) -> list[Path]:
+        """Return the files given, or those of the folder given."""
+        if self.path is None:
+            return []
+        return sorted(self.path.iterdir()) if self.path.is_dir() else [self.path, *self.others]
 
 
 @dataclass(frozen=True)
