@@ -68,6 +68,17 @@ def config_with(**run: object) -> dict[str, object]:
             "batch_norm_momentum 0.5 has no effect with batch_norm 'frozen'; remove it, or choose batch_norm",
         ),
         (config_with(cuda_graph="yes please"), "cuda_graph"),
+        (config_with(mixup=1, cutmix=1), "mixup 1.0 and cutmix 1.0 cannot both mix; choose one"),
+        (
+            config_with(mixup=1, loss="mean_squared_error_index"),
+            "loss 'mean_squared_error_index' takes a class",
+        ),
+        (config_with(crop_border="reflect"), "crop_border 'reflect' has no effect with crop_padding 0"),
+        (config_with(decay_on="matrices"), "decay_on 'matrices' has no effect with weight_decay 0"),
+        (
+            config_with(decay_share=0.5),
+            "decay_share 0.5 has no effect with schedule 'none'",
+        ),
         (config_with(optimizer="sgd", nesterov=True), "nesterov True needs a momentum above 0"),
         (config_with(validation_images=0, report_epoch="best_validation"), "needs validation_images above 0"),
         (config_with(warmup_epochs=10), "warmup_epochs 10.0 must be below epochs 10; lower it"),

@@ -119,6 +119,16 @@ def test_keras_weights_are_glorot_uniform_with_zero_biases() -> None:
     assert all(p.eq(0).all() for name, p in model.named_parameters() if name.endswith("bias"))
 
 
+def test_dirac_convolutions_pass_on_what_comes_in() -> None:
+    torch.manual_seed(0)
+    first = build_model(TrainConfig(initialization="dirac", model="resnet20"), 10)[0]
+    images = torch.randn(2, 3, 8, 8)
+    assert torch.allclose(first(images)[:, :3], images)
+    torch.manual_seed(0)
+    plain = build_model(TrainConfig(model="resnet20"), 10)[0]
+    assert torch.equal(first.weight[3:], plain.weight[3:])
+
+
 def test_flops_are_two_per_multiply_add() -> None:
     multiply_adds = 28**2 * 6 * 75 + 10**2 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
     assert count_flops(build_model(TrainConfig(), 10)) == 2 * multiply_adds

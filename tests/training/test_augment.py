@@ -2,11 +2,20 @@
 
 import pytest
 import torch
+from scipy import stats
 from torchvision.transforms.v2 import functional as reference
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Scaling
-from cifarbench.training.augment import Augment, random_crop, random_cutout, random_flip
+from cifarbench.training.augment import (
+    Augment,
+    cutmix,
+    mixup,
+    random_crop,
+    random_cutout,
+    random_flip,
+    random_share,
+)
 from cifarbench.training.random_streams import generator
 
 IMAGES = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -34,6 +43,61 @@ def test_crop_is_torchvisions_pad_and_crop(padding: int) -> None:
     assert set(tops) == set(range(2 * padding + 1))
 
 
+@pytest.mark.parametrize("padding", [1, 4])
+def test_a_crop_may_let_the_mirror_come_in(padding: int) -> None:
+    tops, lefts = torch.randint(0, 2 * padding + 1, (2, 64), generator=seeded()).tolist()
+    expected = [
+        reference.crop(reference.pad(image, [padding], padding_mode="reflect"), top, left, 32, 32)
+        for image, top, left in zip(IMAGES, tops, lefts, strict=True)
+    ]
+    assert torch.equal(random_crop(IMAGES, padding, seeded(), "reflect"), torch.stack(expected))
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_shares_are_drawn_from_the_beta_distribution(alpha: float) -> None:
+    stream, like = seeded(), torch.zeros(1, dtype=torch.float64)
+    shares = [random_share(alpha, stream, like).item() for _ in range(2000)]
+    assert stats.kstest(shares, stats.beta(alpha, alpha).cdf).pvalue > 1e-3
+
+
+def test_mixup_blends_each_image_with_the_one_before_it() -> None:
+    images = IMAGES.double()
+    mixed, share = mixup(images, 1.0, seeded())
+    assert 0 < share < 1
+    for number in range(64):
+        expected = share * images[number] + (1 - share) * images[number - 1]
+        assert torch.allclose(mixed[number], expected)
+
+
+def test_cutmix_puts_in_a_patch_and_counts_its_area() -> None:
+    stream, areas = seeded(), []
+    for _ in range(20):
+        mixed, share = cutmix(IMAGES.float(), 1.0, stream)
+        theirs = (mixed != IMAGES.float()).any(0).any(0)  # where some image has changed
+        rows, columns = theirs.any(1).nonzero().flatten(), theirs.any(0).nonzero().flatten()
+        areas.append(len(rows) * len(columns))
+        assert theirs.sum() == areas[-1]  # a rectangle without holes
+        assert share.item() == pytest.approx(1 - areas[-1] / 1024)
+        assert torch.equal(mixed[:, :, theirs], IMAGES.float().roll(1, 0)[:, :, theirs])
+    assert len(set(areas)) > 10
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_targets_are_mixed_as_the_images_are(name: str) -> None:
+    config = TrainConfig(**{name: 1.0})
+    unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+    classes = torch.arange(64) % 10
+    _, targets = Augment(config, unscaled, 10, torch.device("cpu"))(IMAGES, classes)
+    _, share = {"mixup": mixup, "cutmix": cutmix}[name](
+        IMAGES.float(), 1.0, generator(0, name, torch.device("cpu"))
+    )
+    assert targets.sum(1) == pytest.approx(torch.ones(64))
+    own = targets[torch.arange(64), classes]
+    before = targets[torch.arange(64), classes.roll(1)]
+    assert own[1:] == pytest.approx(share.expand(63), abs=1e-6)
+    assert before[1:] == pytest.approx(1 - share.expand(63), abs=1e-6)
+
+
 @pytest.mark.parametrize("side", [8, 9])
 def test_cutout_blanks_a_square_that_may_leave_the_image(side: int) -> None:
     ones = torch.ones(64, 3, 32, 32)
@@ -50,7 +114,7 @@ def test_cutout_blanks_a_square_that_may_leave_the_image(side: int) -> None:
 def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:
     def augmented(**knobs: object) -> torch.Tensor:
         unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
-        augment = Augment(TrainConfig(**knobs), unscaled, torch.device("cpu"))
+        augment = Augment(TrainConfig(**knobs), unscaled, 64, torch.device("cpu"))
         images, targets = augment(IMAGES, torch.arange(64))
         assert torch.equal(targets, torch.arange(64))
         return images

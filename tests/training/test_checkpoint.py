@@ -37,6 +37,10 @@ RECIPES = {
     "rmsprop, one cycle, bfloat16": "--optimizer rmsprop --schedule one_cycle --precision bfloat16 "
     "--model baseline",
     "adagrad, multistep": "--optimizer adagrad --schedule multistep --milestones 1,2 --conventions keras",
+    "adamw, mixup, average, clipped": "--optimizer adamw --weight-decay 0.1 --decay-on matrices --mixup 0.4 "
+    "--ema-decay 0.9 --gradient-clip 1 --schedule linear --crop-padding 2 --crop-border reflect",
+    "sgd, cutmix, warm-up, stable, decay": "--optimizer sgd --learning-rate 0.05 --cutmix 1 "
+    "--warmup-epochs 0.5 --schedule warmup_stable_decay --decay-share 0.5 --initialization dirac",
     "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
 }
 EPOCHS = ["--epochs", "3"]
@@ -58,9 +62,9 @@ def test_stopped_at_random_steps_it_ends_with_the_same_bits(
 
     def stopping_step(self: Engine, positions: torch.Tensor) -> None:
         nonlocal steps
-        steps += 1
-        assert self.checkpoint is not None
-        self.checkpoint.stop_asked = steps in stops
+        if self.checkpoint:  # which the replay of a fingerprint has not
+            steps += 1
+            self.checkpoint.stop_asked = steps in stops
         plain_step(self, positions)
 
     monkeypatch.setattr(Engine, "step", stopping_step)

@@ -127,6 +127,14 @@ RECIPES: dict[str, dict[str, object]] = {
         "milestones": [1],
         "batch_size": 400,
     },
+    "mixup, average, clipped": {
+        "mixup": 1,
+        "ema_decay": 0.9,
+        "gradient_clip": 1,
+        "decay_on": "matrices",
+        "weight_decay": 0.1,
+    },
+    "cutmix": {"cutmix": 1},
     "bfloat16, channels last": {"precision": "bfloat16", "memory_format": "channels_last"},
 }
 
@@ -253,3 +261,10 @@ def test_a_step_of_each_loss_stays_on_the_gpu(
     digits: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     steps_on_a_gpu(digits, monkeypatch, loss=name, last_layer_l2=0.1)
+
+
+@pytest.mark.parametrize("knobs", [{"mixup": 1}, {"cutmix": 1}, {"gradient_clip": 1}], ids=str)
+def test_a_step_of_each_part_of_a_recipe_stays_on_the_gpu(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, object]
+) -> None:
+    steps_on_a_gpu(digits, monkeypatch, **knobs)

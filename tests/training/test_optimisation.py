@@ -118,6 +118,40 @@ def test_several_optimizers_and_groups_share_one_rate_each_at_its_own_scale() ->
     assert all(layer.weight.grad is None for layer in layers)
 
 
+def test_decay_may_leave_biases_and_norms_alone() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    optimizers = make_optimizers(TrainConfig(optimizer="sgd", weight_decay=0.5, decay_on="matrices"), model)
+    decay = {p: group["weight_decay"] for group in optimizers.groups for p in group["params"]}
+    assert {name: decay[p] for name, p in model.named_parameters()} == {
+        "0.weight": 0.5,
+        "0.bias": 0,
+        "1.weight": 0,
+        "1.bias": 0,
+        "3.weight": 0.5,
+        "3.bias": 0,
+    }
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizers.set_rate(0.1)
+    optimizers.step()
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(parameter, before[name] * (0.95 if decay[parameter] else 1))
+
+
+def test_linear_falls_straight_and_warmup_stable_decay_at_the_end() -> None:
+    assert rates(epochs=2, schedule="linear") == pytest.approx([1 - step / 8 for step in range(8)])
+    optimizer = optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    torchs, theirs = lr_scheduler.LinearLR(optimizer, 1.0, 0.0, 20), []
+    for _ in range(20):
+        theirs.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        torchs.step()
+    assert rates(epochs=5, schedule="linear") == pytest.approx(theirs)
+    seen = rates(epochs=6, schedule="warmup_stable_decay", warmup_epochs=1, decay_share=0.25)
+    assert seen == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1.0] * 16 + [0.8, 0.6, 0.4, 0.2])
+
+
 def rates(steps_per_epoch: int = 4, **knobs: object) -> list[float]:
     config = TrainConfig(optimizer="sgd", learning_rate=1.0, **knobs)
     schedule = Schedule(config, steps_per_epoch * config.batch_size)

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from torch.nn import functional as F
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.data.loading import Scaling, load, split_rows
+from cifarbench.data.loading import Data, Scaling, load, split_rows
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
@@ -249,6 +249,54 @@ def test_ten_steps_of_each_schedule_equal_a_plain_loop(digits: Path, name: str) 
 def test_ten_steps_of_each_way_to_compute_equal_a_plain_loop(digits: Path, knobs: dict[str, object]) -> None:
     needs("g++")
     ten_steps(digits, knobs)
+
+
+def ten_steps_by(config: TrainConfig, data: Data, each: Callable[[torch.nn.Module], None]) -> torch.nn.Module:
+    """Train a LeNet-5 with plain SGD written out; `each` sees it before and after each step's update."""
+    torch.manual_seed(stream_seed(0, "weights"))
+    plain = build_model(config, 10)
+    order = torch.Generator().manual_seed(stream_seed(0, "order"))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=config.learning_rate)
+    images, labels = data.train.batch(slice(None))
+    images = (images - data.scale.mean) / data.scale.std
+    for batch in torch.randperm(len(labels), generator=order).split(config.batch_size):
+        optimizer.zero_grad()
+        F.cross_entropy(plain(images[batch]), labels[batch]).backward()
+        each(plain)
+        optimizer.step()
+        each(plain)
+    return plain
+
+
+def test_a_clipped_gradient_and_an_average_equal_a_plain_loop(digits: Path) -> None:
+    small = {**SMALL, "optimizer": "sgd", "learning_rate": 0.5, "batch_size": 250}
+    config = TrainConfig(**small, gradient_clip=0.15, ema_decay=0.8)
+    data = load(digits, config, CPU)
+    torch.manual_seed(stream_seed(0, "weights"))
+    engine = Engine(config, data, build_model(config, 10), CPU)
+    theirs, norms, calls = [weight.detach().clone() for weight in engine.model.parameters()], [], 0
+
+    def clip_and_average(plain: torch.nn.Module) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 2:
+            norms.append(torch.stack([weight.grad.norm() for weight in plain.parameters()]).norm())
+            for weight in plain.parameters():
+                weight.grad *= min(1, 0.15 / norms[-1])
+        else:
+            for average, weight in zip(theirs, plain.parameters(), strict=True):
+                average.copy_(0.8 * average + 0.2 * weight.detach())
+
+    engine.warm_up()
+    engine.fit()
+    plain = ten_steps_by(config, data, clip_and_average)
+    assert min(norms) < 0.15 < max(norms)  # some are clipped
+    assert torch.allclose(flat(engine.model), flat(plain), atol=1e-4)
+    averaged = torch.cat([average.flatten() for average in theirs])
+    assert torch.allclose(flat(engine.tested), averaged, atol=1e-4)
+    assert not torch.allclose(flat(engine.tested), flat(plain), atol=1e-4)
+    kept = torch.cat([weight.flatten() for weight in engine.progress.kept_weights.values()])
+    assert kept.equal(flat(engine.tested))  # what is saved is what was tested
 
 
 def test_the_validation_split_is_stratified_disjoint_and_by_its_own_seed(digits: Path) -> None:

@@ -33,8 +33,15 @@ def trained(digits: Path, warm: bool, **knobs: object) -> Tensor:
     if warm:
         engine.warm_up()
     engine.fit()
-    buffers = [buffer.double().flatten() for buffer in engine.model.buffers()]
-    return torch.cat([flat(engine.model).double(), *buffers])
+    buffers = [buffer.double().flatten() for buffer in engine.tested.buffers()]
+    return torch.cat([flat(engine.tested).double(), *buffers])
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"mixup": 1}, {"cutmix": 1}, {"ema_decay": 0.9}, {"gradient_clip": 1}], ids=str
+)
+def test_of_every_part_of_a_recipe(digits: Path, knobs: dict[str, object]) -> None:
+    assert trained(digits, True, **knobs).equal(trained(digits, False, **knobs))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

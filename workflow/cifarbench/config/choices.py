@@ -43,6 +43,8 @@ SCHEDULES = {
     "none": Choice(reads=("warmup_epochs",)),
     "multistep": Choice(reads=("milestones", "gamma", "warmup_epochs")),
     "cosine": Choice(reads=("warmup_epochs",)),
+    "linear": Choice(reads=("warmup_epochs",)),
+    "warmup_stable_decay": Choice(reads=("warmup_epochs", "decay_share")),
     "one_cycle": Choice(),
 }
 LOSSES = {

@@ -73,8 +73,9 @@ class TrainConfig(BaseModel):
     dropout: float | None = knob(None, "dropout rate", "fraction", ge=0, lt=1)
     classifier: Literal["mlp", "linear"] | None = knob(None, "layers after the convolutions (vgg16)")
     conventions: Literal["pytorch", "keras"] = knob("pytorch", "whose defaults fill the knobs left unset")
-    initialization: Literal["kaiming_uniform", "glorot_uniform"] | None = knob(
-        None, "initial weights: PyTorch's, or Glorot uniform with zero biases"
+    initialization: Literal["kaiming_uniform", "glorot_uniform", "dirac"] | None = knob(
+        None,
+        "initial weights: PyTorch's, Glorot uniform with zero biases, or convolutions that pass on",
     )
     batch_norm: Literal["batch", "frozen"] = knob(
         "batch", "statistics of BatchNorm: the batch's, or frozen at mean 0 and variance 1"
@@ -90,7 +91,10 @@ class TrainConfig(BaseModel):
     )
     flip: bool = knob(False, "augment: mirror left to right with probability 1/2")
     crop_padding: int = knob(0, "augment: shift by up to so much, black outside", "pixels", ge=0, le=32)
+    crop_border: Literal["black", "reflect"] = knob("black", "what comes in where crop_padding shifts")
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
+    mixup: float = knob(0.0, "augment: alpha of the share in which images and targets are mixed", ge=0, le=10)
+    cutmix: float = knob(0.0, "augment: alpha of the share that a patch of another image takes", ge=0, le=10)
     validation_images: int = knob(
         5000, "images held out of the training set, stratified", "images", ge=0, lt=2**31
     )
@@ -104,6 +108,13 @@ class TrainConfig(BaseModel):
     momentum: float = knob(0.0, "momentum (sgd, rmsprop)", ge=0, lt=1)
     nesterov: bool = knob(False, "Nesterov's momentum (sgd)")
     weight_decay: float = knob(0.0, "weight decay, as the optimizer defines it", ge=0)
+    decay_on: Literal["all", "matrices"] = knob(
+        "all", "what weight_decay pulls: all weights, or neither biases nor what BatchNorm learns"
+    )
+    gradient_clip: float = knob(0.0, "longest gradient of all weights together; 0 for any", ge=0)
+    ema_decay: float = knob(
+        0.0, "share that the average of the weights keeps at each step; then it is what is tested", ge=0, lt=1
+    )
     last_layer_l2: float = knob(0.0, "times the last layer's squared weights, added to the loss", ge=0)
     optimizer_eps: float | None = knob(None, "added to the optimizer's denominator", gt=0)
     rho: float | None = knob(None, "decay of the average of squares (rmsprop, adadelta)", gt=0, lt=1)
@@ -114,6 +125,9 @@ class TrainConfig(BaseModel):
     )
     gamma: float = knob(0.1, "factor at each milestone (multistep)", gt=0, le=1)
     warmup_epochs: float = knob(0.0, "linear rise of the learning rate at the start", "epochs", ge=0)
+    decay_share: float = knob(
+        0.2, "share of the steps, at the end, in which warmup_stable_decay falls to 0", "fraction", gt=0, le=1
+    )
     loss: LossName = knob(
         "cross_entropy", "loss; *_index compares with the class index instead of one-hot, as published"
     )
@@ -165,6 +179,18 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs!r} must be below epochs {self.epochs!r}; lower it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _recipe_fits_together(self) -> Self:
+        if self.mixup and self.cutmix:
+            raise ValueError(f"mixup {self.mixup!r} and cutmix {self.cutmix!r} cannot both mix; choose one")
+        if (self.mixup or self.cutmix) and self.loss.endswith("_index"):
+            raise ValueError(f"loss {self.loss!r} takes a class, and mixup and cutmix give shares; drop one")
+        if self.crop_border != "black" and not self.crop_padding:
+            raise ValueError(f"crop_border {self.crop_border!r} has no effect with crop_padding 0; remove it")
+        if self.decay_on != "all" and not self.weight_decay:
+            raise ValueError(f"decay_on {self.decay_on!r} has no effect with weight_decay 0; remove it")
         return self
 
     def changed(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from cifarbench.models.measure import IMAGE_SHAPE
 from cifarbench.models.own import folder_on_path, import_file, naming_the_place
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # lazy ones become these
-WITH_KERNELS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> nn.Module:
@@ -35,8 +35,9 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> 
         model = _built(path, classes, chosen)
         check_forward(model, classes, path, training=False)  # lazy layers get their shapes
         set_batch_norm(model, config)
-        if config.resolved("initialization") == "glorot_uniform":
-            model.apply(_glorot)
+        initialise = INITIALIZATIONS.get(config.resolved("initialization"))
+        if initialise:
+            model.apply(initialise)
         check_forward(model, classes, path, training=True)
     return model.train()
 
@@ -121,10 +122,22 @@ def _stay(norm: nn.Module, mode: bool = True) -> nn.Module:
 
 def _glorot(module: nn.Module) -> None:
     """Keras' defaults: kernels uniform within sqrt(6 / (fan_in + fan_out)), biases zero."""
-    if isinstance(module, WITH_KERNELS):
+    if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def _dirac(module: nn.Module) -> None:
+    """Let as many channels of a convolution as it can pass on what comes in; the others stay as they are.
+
+    Zagoruyko and Komodakis, DiracNets, 2017; as in airbench (Jordan, 2024).
+    """
+    if isinstance(module, CONVOLUTIONS) and module.groups == 1:
+        nn.init.dirac_(module.weight.data[: module.weight.shape[1]])
+
+
+INITIALIZATIONS = {"glorot_uniform": _glorot, "dirac": _dirac}
 
 
 def last_layer(model: nn.Module) -> nn.Linear:

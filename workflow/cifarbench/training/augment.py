@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Scaling
 from cifarbench.training.random_streams import generator
+from cifarbench.training.torch_internals import standard_gamma
 
 
 def random_flip(images: Tensor, stream: Generator) -> Tensor:
@@ -24,14 +25,14 @@ def random_flip(images: Tensor, stream: Generator) -> Tensor:
     return both.index_select(0, torch.arange(n, device=images.device) + n * mirrored)
 
 
-def random_crop(images: Tensor, padding: int, stream: Generator) -> Tensor:
-    """Shift each image (N, C, H, W) by up to `padding` pixels each way; zeros come in at the border.
+def random_crop(images: Tensor, padding: int, stream: Generator, border: str = "black") -> Tensor:
+    """Shift each image (N, C, H, W) by up to `padding` pixels each way; zeros, or its mirror, come in.
 
     Copies whole rows of pixels, which is ten times faster than choosing them one by one.
     """
     n, channels, height, width = images.shape
     top, left = torch.randint(0, 2 * padding + 1, (2, n), generator=stream, device=images.device)
-    padded = F.pad(images, (padding,) * 4)
+    padded = F.pad(images, (padding,) * 4) if border == "black" else reflected(images, padding)
     padded_height, padded_width = padded.shape[2:]
     planes = torch.arange(n * channels, device=images.device).view(n, channels, 1)
     rows = torch.arange(height, device=images.device)
@@ -39,6 +40,15 @@ def random_crop(images: Tensor, padding: int, stream: Generator) -> Tensor:
     starts += (top * padded_width + left).view(n, 1, 1)
     runs = padded.flatten().unfold(0, width, 1)  # every run of `width` pixels, without copying
     return runs.index_select(0, starts.flatten()).view(images.shape)
+
+
+def reflected(images: Tensor, padding: int) -> Tensor:
+    """Pad with the image's own mirror, without its edge; PyTorch's padding takes no bytes."""
+    for dimension in (2, 3):
+        last = images.shape[dimension] - 1
+        places = torch.arange(-padding, last + 1 + padding, device=images.device).abs()
+        images = images.index_select(dimension, last - (last - places).abs())
+    return images
 
 
 def random_cutout(images: Tensor, side: int, stream: Generator) -> Tensor:
@@ -52,40 +62,92 @@ def random_cutout(images: Tensor, side: int, stream: Generator) -> Tensor:
     return images.masked_fill(inside[:, None], 0)
 
 
+def mixup(images: Tensor, alpha: float, stream: Generator) -> tuple[Tensor, Tensor]:
+    """Blend each image with the one before it, in one share for the batch (Zhang et al., 2018).
+
+    Return the images and the share, (), that is an image's own.
+    """
+    share = random_share(alpha, stream, images)
+    return blend(images, share), share
+
+
+def blend(each: Tensor, share: Tensor) -> Tensor:
+    """Mix each of a batch with the one before it; its own share, (), stays on the device, unlike in lerp."""
+    return each * share + each.roll(1, 0) * (1 - share)
+
+
+def cutmix(images: Tensor, alpha: float, stream: Generator) -> tuple[Tensor, Tensor]:
+    """Put a patch of the image before it into each image, at one place for the batch (Yun et al., 2019).
+
+    Return the images and the share, (), that is an image's own: of the area, as the border cuts the patch.
+    """
+    height, width = images.shape[2:]
+    side = (1 - random_share(alpha, stream, images)).sqrt() / 2  # half of one, in images
+    middle = torch.rand(2, generator=stream, device=images.device)
+    inside = [
+        (torch.arange(size, device=images.device) + 0.5 - place * size).abs() < side * size
+        for size, place in ((height, middle[0]), (width, middle[1]))
+    ]
+    patch = inside[0][:, None] & inside[1]
+    return torch.where(patch, images.roll(1, 0), images), 1 - patch.to(images.dtype).mean()
+
+
+def random_share(alpha: float, stream: Generator, like: Tensor) -> Tensor:
+    """Draw from Beta(alpha, alpha), a tensor of no dimension."""
+    one, other = standard_gamma(torch.full((2,), alpha, device=like.device, dtype=like.dtype), stream)
+    return one / (one + other)
+
+
 class Augmentation(NamedTuple):
     """What changes each image by chance: on where its knob is not the default, with a stream of its name."""
 
     knob: str
-    stage: Literal["pixels", "scaled"]
-    apply: Callable[[Tensor, Any, Generator], Tensor]
-    """Takes images (N, C, H, W), the knob's value and the stream."""
+    stage: Literal["pixels", "scaled", "mixed"]
+    apply: Callable[[Tensor, TrainConfig, Generator], Any]
+    """Takes images (N, C, H, W), the config and the stream; one that mixes returns (images, own share)."""
 
 
 # In the order in which they are applied.
 AUGMENTATIONS = {
     "flip": Augmentation("flip", "pixels", lambda images, _, stream: random_flip(images, stream)),
-    "crop": Augmentation("crop_padding", "pixels", random_crop),
-    "cutout": Augmentation("cutout", "scaled", random_cutout),
+    "crop": Augmentation(
+        "crop_padding",
+        "pixels",
+        lambda images, config, stream: random_crop(images, config.crop_padding, stream, config.crop_border),
+    ),
+    "cutout": Augmentation(
+        "cutout", "scaled", lambda images, config, stream: random_cutout(images, config.cutout, stream)
+    ),
+    "mixup": Augmentation(
+        "mixup", "mixed", lambda images, config, stream: mixup(images, config.mixup, stream)
+    ),
+    "cutmix": Augmentation(
+        "cutmix", "mixed", lambda images, config, stream: cutmix(images, config.cutmix, stream)
+    ),
 }
 
 
 class Augment:
     """The augmentations that a config switches on, with scaling between those on pixels and the others."""
 
-    def __init__(self, config: TrainConfig, scale: Scaling, device: torch.device) -> None:
-        self.scale = scale
+    def __init__(self, config: TrainConfig, scale: Scaling, classes: int, device: torch.device) -> None:
+        self.config, self.scale, self.classes = config, scale, classes
         changed = config.changed()
         self.active = {name: a for name, a in AUGMENTATIONS.items() if a.knob in changed}
-        self.values = {name: changed[a.knob] for name, a in self.active.items()}
         self.streams = {name: generator(config.seed, name, device) for name in self.active}
 
     def __call__(self, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Turn uint8 images (N, 3, H, W) and classes (N,) into augmented and scaled ones, and targets."""
-        images = self.scale(self._apply("pixels", images))
-        return self._apply("scaled", images), classes
+        for apply, stream in self._of("pixels"):
+            images = apply(images, self.config, stream)
+        images, targets = self.scale(images), classes
+        for apply, stream in self._of("scaled"):
+            images = apply(images, self.config, stream)
+        for apply, stream in self._of("mixed"):
+            images, share = apply(images, self.config, stream)
+            own = (classes[:, None] == torch.arange(self.classes, device=classes.device)).to(images.dtype)
+            targets = blend(own, share)
+        return images, targets
 
-    def _apply(self, stage: str, images: Tensor) -> Tensor:
-        for name, augmentation in self.active.items():
-            if augmentation.stage == stage:
-                images = augmentation.apply(images, self.values[name], self.streams[name])
-        return images
+    def _of(self, stage: str) -> list[tuple[Callable[[Tensor, TrainConfig, Generator], Any], Generator]]:
+        return [(a.apply, self.streams[name]) for name, a in self.active.items() if a.stage == stage]

@@ -18,6 +18,7 @@ from cifarbench.data.loading import Data, ImageSet
 from cifarbench.errors import UserError
 from cifarbench.records.record import Epoch, Final
 from cifarbench.training.augment import Augment
+from cifarbench.training.average import Average, tensors
 from cifarbench.training.checkpoint import Checkpoint, State
 from cifarbench.training.cuda_graph import RecordedStep, record_step, to_be_recorded
 from cifarbench.training.device import (
@@ -62,7 +63,8 @@ class Engine:
         self.images_per_epoch = images_per_epoch(config, len(data.train))
         self.schedule = Schedule(config, len(data.train))
         self.learning_rate = config.learning_rate  # of the step before
-        self.augment = Augment(config, self.data.scale, device)
+        self.augment = Augment(config, self.data.scale, len(data.manifest.classes), device)
+        self.average = Average(model, config.ema_decay) if config.ema_decay else None
         self.order_stream = generator(config.seed, "order", torch.device("cpu"))
         self.progress = Progress(running_sum(device), torch.zeros((), device=device, dtype=torch.int64))
         self.recorded: RecordedStep | None = None
@@ -73,6 +75,11 @@ class Engine:
             self.progress.resumptions += 1
             epochs, position = len(self.progress.epochs), self.progress.position
             log.info("going on after epoch %d and %d images", epochs, position)
+
+    @property
+    def tested(self) -> nn.Module:
+        """The model that is tested and kept: the one in training, or the average of its weights."""
+        return self.average.model if self.average else self.model
 
     @property
     def streams(self) -> dict[str, torch.Generator]:
@@ -122,6 +129,7 @@ class Engine:
         return {
             "model": self.model.state_dict(),
             "buffers": dict(self.model.named_buffers()),  # of which a state_dict may leave some out
+            "average": dict(enumerate(tensors(self.average.model))) if self.average else {},
             "optimizers": self.optimizers.state(),
             "streams": {name: stream.get_state() for name, stream in self.streams.items()},
             "dropout": random_state(self.device),
@@ -133,6 +141,8 @@ class Engine:
         self.model.load_state_dict(state["model"])
         for name, buffer in self.model.named_buffers():
             buffer.copy_(state["buffers"][name])
+        for number, tensor in enumerate(tensors(self.average.model) if self.average else ()):
+            tensor.copy_(state["average"][number])
         self.optimizers.load(state["optimizers"])
         for name, stream in self.streams.items():
             stream.set_state(state["streams"][name].cpu())
@@ -194,7 +204,11 @@ class Engine:
         loss = self.loss(logits, targets)
         self.optimizers.zero_grad()
         loss.backward()
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         self.optimizers.step()
+        if self.average:
+            self.average.update(self.model)
         self.progress.total_loss += loss.detach() * len(classes)
         self.progress.correct += (logits.detach().argmax(1) == classes).sum()
 
@@ -233,7 +247,7 @@ class Engine:
                 raise Interrupted("stopped and saved; the same command goes on from there")
 
     def outputs(self, part: ImageSet) -> Outputs:
-        return forward_all(self.model, part, self.data, self.loss, self.autocast)
+        return forward_all(self.tested, part, self.data, self.loss, self.autocast)
 
     def keep_if_chosen(self, epoch: Epoch) -> None:
         """Keep the weights of the last epoch, or of the first one with the best accuracy."""
@@ -245,12 +259,12 @@ class Engine:
         score = scores[self.config.report_epoch]
         if score is not None and score > self.progress.best:
             self.progress.best, self.progress.kept_epoch = score, epoch.epoch
-            weights = self.model.state_dict()
+            weights = self.tested.state_dict()
             self.progress.kept_weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def final(self) -> tuple[Outputs, Final]:
         """Load the kept weights, run them over the test set and the validation images, and evaluate."""
-        self.model.load_state_dict(self.progress.kept_weights)
+        self.tested.load_state_dict(self.progress.kept_weights)
         classes = len(self.data.manifest.classes)
         test = self.outputs(self.data.test)
         validation = self.outputs(self.data.validation) if len(self.data.validation) else None

@@ -92,8 +92,19 @@ class Optimizers:
 
 def make_optimizers(config: TrainConfig, model: nn.Module) -> Optimizers:
     """Return the optimizers of a model; knobs left unset follow the config's conventions."""
-    groups = [{"params": list(model.parameters()), "scale": 1.0}]
+    groups = parameter_groups(config, model)
     return Optimizers(make_optimizer(config, OPTIMIZERS[config.optimizer], groups))
+
+
+def parameter_groups(config: TrainConfig, model: nn.Module) -> list[dict[str, Any]]:
+    """Return the parameters in the groups that the config treats alike."""
+    parameters = list(model.parameters())
+    if config.decay_on == "all":
+        return [{"params": parameters, "scale": 1.0}]
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    return [{**group, "scale": 1.0} for group in groups if group["params"]]
 
 
 def make_optimizer(config: TrainConfig, kind: Kind, groups: list[dict[str, Any]]) -> optim.Optimizer:

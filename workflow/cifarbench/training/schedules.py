@@ -32,6 +32,16 @@ def cosine(_config: TrainConfig, moment: Moment) -> float:
     return (1 + math.cos(math.pi * moment.step / moment.steps)) / 2
 
 
+def linear(_config: TrainConfig, moment: Moment) -> float:
+    """Straight from 1 to 0, which the step after the last would reach."""
+    return 1 - moment.step / moment.steps
+
+
+def warmup_stable_decay(config: TrainConfig, moment: Moment) -> float:
+    """1, and in the last `decay_share` of the steps straight to 0 (Hu et al., MiniCPM, 2024)."""
+    return min(1.0, linear(config, moment) / config.decay_share)
+
+
 def one_cycle(_config: TrainConfig, moment: Moment) -> float:
     """Half a wave from 1/25 to 1 in the first 30 % of the steps, then one down to 1/250,000.
 
@@ -52,6 +62,8 @@ SCHEDULES: dict[str, Callable[[TrainConfig, Moment], float]] = {
     "none": constant,
     "multistep": multistep,
     "cosine": cosine,
+    "linear": linear,
+    "warmup_stable_decay": warmup_stable_decay,
     "one_cycle": one_cycle,
 }
 

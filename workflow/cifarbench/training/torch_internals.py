@@ -57,6 +57,18 @@ def plain_step(optimizer: optim.Optimizer) -> Callable[[], object]:
     return take
 
 
+def standard_gamma(concentration: torch.Tensor, stream: torch.Generator) -> torch.Tensor:
+    """Draw from the gamma distribution; PyTorch's public way takes no generator.
+
+    Without the inside, exponential draws serve, which is the distribution for a concentration of 1 alone.
+    """
+    draw = getattr(torch, "_standard_gamma", None)
+    if draw is None:
+        say_once("the gamma distribution: mixup and cutmix draw as for an alpha of 1")
+        return torch.empty_like(concentration).exponential_(generator=stream)
+    return draw(concentration, generator=stream)
+
+
 def out_of_recording(device: torch.device, streams: Iterable[torch.Generator]) -> None:
     """Free a GPU's generators from a recording that failed, which leaves them waiting for its end.
 
