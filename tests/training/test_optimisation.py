@@ -101,7 +101,7 @@ def test_several_optimizers_and_groups_share_one_rate_each_at_its_own_scale() ->
     both = Optimizers(
         torch.optim.SGD(groups, lr=1), torch.optim.Adam([{"params": layers[2].parameters(), "scale": 0.5}])
     )
-    both.set_rate(0.1)
+    both.prepare(0, 0.1)
     assert [group["lr"] for group in both.groups] == pytest.approx([0.1, 0.2, 0.05])
     before = [layer.weight.item() for layer in layers]
     for layer in layers:

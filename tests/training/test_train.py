@@ -23,7 +23,7 @@ from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record, write_record
 from cifarbench.training.device import prepare_torch
 from cifarbench.training.engine import Engine
-from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.random_streams import draw_weights_of, stream_seed
 from helpers.repository import REPOSITORY, SMALL, needs
 from helpers.training import flat, train, without_times
 
@@ -119,7 +119,7 @@ def test_another_seed_is_another_run(digits: Path, tmp_path: Path) -> None:
 def order_and_weights(digits: Path, **knobs: object) -> tuple[torch.Tensor, torch.Tensor]:
     config = TrainConfig(**{**SMALL, **knobs})
     data = load(digits, config, CPU)
-    torch.manual_seed(stream_seed(config.seed, "weights"))
+    draw_weights_of(config)
     model = build_model(config, 10)
     engine = Engine(config, data, model, CPU)
     engine.warm_up()
@@ -136,6 +136,18 @@ def test_one_seed_means_one_order_for_every_model_and_knob(digits: Path) -> None
     assert torch.equal(weights, other_weights)
     assert torch.equal(order, order_and_weights(digits, model="baseline")[0])
     assert not torch.equal(order, order_and_weights(digits, seed=1)[0])
+
+
+def test_weights_and_order_may_have_seeds_of_their_own(digits: Path) -> None:
+    order, weights = order_and_weights(digits)
+    other_order, other_weights = order_and_weights(digits, seed=1)
+    for knobs, expected in (
+        ({"weights_seed": 1}, (order, other_weights)),
+        ({"order_seed": 1}, (other_order, weights)),
+        ({"seed": 1, "weights_seed": 0, "order_seed": 0}, (order, weights)),
+    ):
+        found = order_and_weights(digits, **knobs)
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 # Each optimizer with Keras' values and PyTorch's, each loss and each schedule, as PyTorch writes them.

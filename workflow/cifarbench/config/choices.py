@@ -36,8 +36,16 @@ OPTIMIZERS = {
         pytorch={"optimizer_eps": 1e-6, "rho": 0.9},
         keras={"optimizer_eps": 1e-7, "rho": 0.95},
     ),
-    "adam": Choice(reads=("optimizer_eps",), pytorch={"optimizer_eps": 1e-8}, keras={"optimizer_eps": 1e-7}),
-    "adamw": Choice(reads=("optimizer_eps",), pytorch={"optimizer_eps": 1e-8}, keras={"optimizer_eps": 1e-7}),
+    "adam": Choice(
+        reads=("optimizer_eps", "eps_beside"),
+        pytorch={"optimizer_eps": 1e-8},
+        keras={"optimizer_eps": 1e-7},
+    ),
+    "adamw": Choice(
+        reads=("optimizer_eps", "eps_beside"),
+        pytorch={"optimizer_eps": 1e-8},
+        keras={"optimizer_eps": 1e-7},
+    ),
 }
 SCHEDULES = {
     "none": Choice(reads=("warmup_epochs",)),

@@ -65,6 +65,8 @@ class TrainConfig(BaseModel):
     dataset: str = knob("cifar10", "data set, by name", min_length=1)
     model: str = knob("lenet5", "model, by name", min_length=1)
     seed: int = knob(0, "seed of weights, order, augmentation and dropout", ge=0, lt=2**31)
+    weights_seed: int | None = knob(None, "seed of the initial weights alone", ge=0, lt=2**31)
+    order_seed: int | None = knob(None, "seed of the order of images alone", ge=0, lt=2**31)
 
     width: float | None = knob(None, "multiplier of the model's channels", "x", gt=0, le=64)
     depth: int | None = knob(None, "layers of the model (wide_resnet, densenet_bc)", ge=1, le=2000)
@@ -117,6 +119,10 @@ class TrainConfig(BaseModel):
     )
     last_layer_l2: float = knob(0.0, "times the last layer's squared weights, added to the loss", ge=0)
     optimizer_eps: float | None = knob(None, "added to the optimizer's denominator", gt=0)
+    eps_beside: Literal["corrected", "uncorrected"] = knob(
+        "corrected",
+        "root of the second moment that optimizer_eps is added to (adam, adamw): PyTorch's, or Keras'",
+    )
     rho: float | None = knob(None, "decay of the average of squares (rmsprop, adadelta)", gt=0, lt=1)
     initial_accumulator: float | None = knob(None, "initial sum of squares (adagrad)", ge=0)
     schedule: ScheduleName = knob("none", "learning rate over time")

@@ -31,7 +31,7 @@ from cifarbench.training.device import choose_device, prepare_torch
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code, device_name
 from cifarbench.training.fingerprint import RULE, NotReplayable, fingerprint
-from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.trial import TRIED
 
 COMPARED = [
@@ -206,7 +206,7 @@ def started(kind: type[Engine], record: Record, folder: Path, own: Path | None) 
     device = choose_device("cpu" if record.environment.device == "cpu" else "auto")
     prepare_torch(config, device, record.environment.threads)
     data = loaded(folder, config, device)
-    torch.manual_seed(stream_seed(config.seed, "weights"))
+    draw_weights_of(config)
     model = build_model(config, len(data.manifest.classes), own).to(device)
     engine = kind(config, data, model, device)
     engine.warm_up()

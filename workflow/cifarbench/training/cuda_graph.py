@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 
 def to_be_recorded(config: TrainConfig, device: torch.device) -> bool:
     """Tell whether steps are to be recorded, as far as config and device say."""
-    wanted = config.cuda_graph is not False
-    return device.type == "cuda" and wanted and OPTIMIZERS[config.optimizer].recordable
+    wanted = device.type == "cuda" and config.cuda_graph is not False
+    # Keras' epsilon changes at each step, and would be frozen.
+    return wanted and OPTIMIZERS[config.optimizer].recordable and config.eps_beside == "corrected"
 
 
 def leave_default_stream(device: torch.device) -> None:

@@ -33,7 +33,7 @@ from cifarbench.training.evaluate import Outputs, accuracy, evaluate, finite, fo
 from cifarbench.training.losses import make_loss
 from cifarbench.training.optimizers import make_optimizers
 from cifarbench.training.progress import Progress
-from cifarbench.training.random_streams import generator, stream_seed
+from cifarbench.training.random_streams import generator, seed_of, stream_seed
 from cifarbench.training.schedules import Schedule, images_per_epoch
 from cifarbench.training.stopping import Interrupted
 
@@ -65,7 +65,7 @@ class Engine:
         self.learning_rate = config.learning_rate  # of the step before
         self.augment = Augment(config, self.data.scale, len(data.manifest.classes), device)
         self.average = Average(model, config.ema_decay) if config.ema_decay else None
-        self.order_stream = generator(config.seed, "order", torch.device("cpu"))
+        self.order_stream = generator(seed_of(config, "order"), "order", torch.device("cpu"))
         self.progress = Progress(running_sum(device), torch.zeros((), device=device, dtype=torch.int64))
         self.recorded: RecordedStep | None = None
         torch.manual_seed(stream_seed(config.seed, "dropout"))
@@ -94,7 +94,7 @@ class Engine:
         before = copy.deepcopy(self.state())
         positions = torch.arange(min(self.config.batch_size, len(self.data.train)), device=self.device)
         self.model.train()
-        self.optimizers.set_rate(self.schedule(self.progress.steps))
+        self.optimizers.prepare(self.progress.steps, self.schedule(self.progress.steps))
         recorded = None
         if self.is_whole(positions) and to_be_recorded(self.config, self.device):
             recorded = record_step(
@@ -186,7 +186,7 @@ class Engine:
     def step(self, positions: Tensor) -> None:
         """Take one step, at the schedule's rate, on the training images at positions (N,)."""
         self.learning_rate = self.schedule(self.progress.steps)
-        self.optimizers.set_rate(self.learning_rate)
+        self.optimizers.prepare(self.progress.steps, self.learning_rate)
         if self.recorded and self.is_whole(positions) and self.recorded.ready():
             self.recorded(positions)
         else:

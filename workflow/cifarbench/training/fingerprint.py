@@ -27,7 +27,7 @@ from cifarbench.models.build import build_model
 from cifarbench.records.folder import PACKED, RECORD
 from cifarbench.records.record import Code, Fingerprint, Record, read_record
 from cifarbench.training.engine import Engine
-from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.schedules import Schedule
 
 RULE = 1  # to be raised when the figures mean something else
@@ -88,6 +88,8 @@ def replayed_config(config: TrainConfig) -> TrainConfig:
     """Return what is replayed: the same for all seeds, and without what only decides how fast it is."""
     changes: dict[str, Any] = {
         "seed": 0,
+        "weights_seed": None,
+        "order_seed": None,
         "batch_size": BATCH,
         "learning_rate": min(config.learning_rate, HIGHEST_RATE),
         "precision": "float32",  # no autocast; the weights decide
@@ -110,7 +112,7 @@ def sample(data: Data) -> Data:
 
 def initial_model(config: TrainConfig, data: Data, file: Path | None, dtype: torch.dtype) -> nn.Module:
     """Build a model whose weights are drawn, and kept, in a type."""
-    torch.manual_seed(stream_seed(config.seed, "weights"))
+    draw_weights_of(config)
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

@@ -1,6 +1,7 @@
 """Optimizers, as PyTorch has them or as Keras computes them; one for each of `config.choices`."""
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +62,16 @@ class Optimizers:
     def groups(self) -> list[dict[str, Any]]:
         return [group for part in self.parts for group in part.param_groups]
 
-    def set_rate(self, rate: float) -> None:
+    def prepare(self, step: int, rate: float) -> None:
+        """Set what depends on the step, counted from 0: the rate, and Adam's epsilon where Keras has it.
+
+        Keras adds it to the root of the second moment before its bias is corrected: "epsilon hat" of Kingma
+        and Ba, 2015, just before section 2.1. That is PyTorch's formula with another epsilon at each step.
+        """
         for group in self.groups:
             group["lr"] = rate * group["scale"]
+            if "uncorrected_eps" in group:
+                group["eps"] = group["uncorrected_eps"] / math.sqrt(1 - group["betas"][1] ** (step + 1))
 
     def zero_grad(self) -> None:
         for part in self.parts:
@@ -93,6 +101,9 @@ class Optimizers:
 def make_optimizers(config: TrainConfig, model: nn.Module) -> Optimizers:
     """Return the optimizers of a model; knobs left unset follow the config's conventions."""
     groups = parameter_groups(config, model)
+    if config.eps_beside == "uncorrected":
+        for group in groups:
+            group["uncorrected_eps"] = config.resolved("optimizer_eps")
     return Optimizers(make_optimizer(config, OPTIMIZERS[config.optimizer], groups))
 
 

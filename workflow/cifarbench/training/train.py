@@ -30,7 +30,7 @@ from cifarbench.training.device import (
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.fingerprint import known_fingerprint
-from cifarbench.training.random_streams import stream_seed
+from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
 from cifarbench.training.trial import without_auto
@@ -56,7 +56,7 @@ def train(
     prepare_torch(config, device, threads)
     leave_default_stream(device)
     data = load(data_folder, config, device)
-    torch.manual_seed(stream_seed(config.seed, "weights"))
+    draw_weights_of(config)
     model = build_model(config, len(data.manifest.classes), model_file)
     total, trainable = count_parameters(model)
     facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
