@@ -125,6 +125,13 @@ def config_with(**run: object) -> dict[str, object]:
             {**config_with(), "datasets": [{"name": "x", "format": "folder", "source": "s3://b/x.zip"}]},
             "source: 's3://b/x.zip' is not allowed: only http:// and https:// are downloaded",
         ),
+        (
+            {
+                **config_with(),
+                "datasets": [{"name": "x", "format": "folder", "source": "https://h/x.RAR?a=1"}],
+            },
+            "source: 'https://h/x.RAR?a=1' is not allowed: only .tar, .tar.gz, .tar.bz2, .tar.xz or .zip",
+        ),
     ],
 )
 def test_a_fault_is_one_line_with_place_and_value(data: object, line: str) -> None:

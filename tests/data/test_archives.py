@@ -215,6 +215,10 @@ def loop(folder: Path) -> None:
     (folder / "train/again").symlink_to(folder)
 
 
+def link_above_the_source(folder: Path) -> None:
+    (folder / "train/again").symlink_to("/")
+
+
 def dangling(folder: Path) -> None:
     (folder / "train/ants/9.png").symlink_to(folder / "none")
 
@@ -235,6 +239,7 @@ def loop_of_one(folder: Path) -> None:
     ("spoil", "line"),
     [
         (loop, "train/again: is a link to a folder that holds it; remove it"),
+        (link_above_the_source, "train/again: is a link to a folder that holds it; remove it"),
         (dangling, "train/ants/9.png is a link to what does not exist; remove it"),
         (loop_of_one, "train/ants/9.png is a link to what does not exist; remove it"),
         (pipe, "train/ants/9.png is a pipe or device; remove it"),

@@ -38,6 +38,11 @@ def tree(*folders: str, files: str = "1.png") -> list[str]:
         ("train_images", "test-images"),
         ("asl_alphabet_train", "asl_alphabet_test"),
         ("train2017", "eval"),
+        ("TrainImages", "TestImages"),
+        ("traindata", "testdata"),
+        ("X_TRAIN", "X_TEST"),
+        ("trainingSet", "testSet"),
+        ("01 Training Data", "02 Testing Data"),
     ],
 )
 def test_a_given_split_is_known_by_its_usual_names(train: str, test: str) -> None:

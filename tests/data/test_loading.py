@@ -1,5 +1,6 @@
 """What a run sees of a data set: parts given or drawn, and images that are what the manifest tells of."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_data_that_go_away_while_training_cost_nothing(
     digest, end_epoch = manifest_sha256(folder), Engine.end_epoch
 
     def gone(engine: Engine) -> object:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         return end_epoch(engine)
 
     monkeypatch.setattr(Engine, "end_epoch", gone)
@@ -124,3 +125,20 @@ def test_a_manifest_that_is_gone_is_a_line(mine: Path) -> None:
     (mine / MANIFEST).unlink()
     with pytest.raises(UserError, match="cannot be read: No such file or directory; make it with"):
         manifest_sha256(mine)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("classes", ["a"], "train_images has 2 counts for 1 classes"),
+        ("mean", [0.5], "mean"),
+        ("std", None, "std"),
+        ("schema_version", 9, "schema_version"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_a_line(
+    mine: Path, fails: Callable[..., str], key: str, value: object, line: str
+) -> None:
+    content = {**json.loads((mine / MANIFEST).read_text()), key: value}
+    (mine / MANIFEST).write_text(json.dumps(content))
+    assert line in fails("train", "--data", mine, "--output", mine / "run")

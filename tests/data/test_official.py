@@ -1,4 +1,4 @@
-"""Official data sets beside CIFAR, on small files of the real layout: right images, checksums, and refusals."""
+"""Official data sets beside CIFAR, on small files of the real layout: images, checksums and refusals."""
 
 import gzip
 import hashlib

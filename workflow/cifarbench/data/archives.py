@@ -1,7 +1,7 @@
 """The files of an archive or folder, read one by one; nothing is unpacked to disk."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -114,12 +114,12 @@ def _of_folder(path: Path, limits: ReadOptions) -> Iterator[Member]:
         yield Member(name, entry.read_bytes())
 
 
-def walk(path: Path, _above: tuple[Path, ...] = ()) -> Iterator[tuple[PurePosixPath, Path]]:
+def walk(path: Path, _above: Collection[Path] = ()) -> Iterator[tuple[PurePosixPath, Path]]:
     """Yield everything inside a folder, by name, each folder before its content; links are followed.
 
     Raise UserError for a link to a folder that holds it.
     """
-    above = (*_above, path.resolve())
+    above = {path.resolve(), *(_above or path.resolve().parents)}
     for entry in sorted(path.iterdir()):
         if _is_leftover(PurePosixPath(entry.name)):
             continue

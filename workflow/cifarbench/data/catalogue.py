@@ -9,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from cifarbench.config.benchmark import Config, Dataset, ReadOptions, is_url
 from cifarbench.data.archives import check_apart, check_source
+from cifarbench.data.packed import KINDS
 from cifarbench.errors import UserError, suggest
 
 SUFFIXES = (".tar", ".gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".mat")
+NOT_READ = (".rar", ".7z", ".zst", ".lz4", ".iso")
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,10 @@ def format_of(dataset: Dataset) -> str:
         )
     if entry.embedded and source is not None:
         raise UserError(f"source {source!r} has no use: {format} come with scikit-learn; remove it")
+    if source is not None and urlsplit(source).path.lower().endswith(NOT_READ):
+        raise UserError(
+            f"source: {source!r} is not allowed: only {KINDS} or a folder are read; pack it again"
+        )
     if is_url(source) and len(entry.archives) > 1:
         raise UserError(
             f"source: {source!r} is not allowed: {format} is several files; give a folder of them"

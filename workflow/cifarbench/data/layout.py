@@ -72,7 +72,10 @@ def role(folder: str) -> str | None:
 
 
 def _words(folder: str) -> list[str]:
-    return [word for word in re.findall(r"[a-z]+", folder.casefold()) if word not in BESIDE]
+    """Return what a name says: of TrainImages, train_images and trainimages, train."""
+    apart = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", folder)
+    words = (re.sub(f"(?<=.)({'|'.join(BESIDE)})+$", "", word.casefold()) for word in apart)
+    return [word for word in words if word not in BESIDE]
 
 
 def _below_common_top(paths: Paths) -> Paths:

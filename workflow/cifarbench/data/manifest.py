@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cifarbench.errors import UserError
 from cifarbench.files import read_model, sha256_of
@@ -30,9 +30,9 @@ class Manifest(BaseModel):
     test_images: list[int]
     test_was_drawn: bool
     """True if the source has no test set of its own."""
-    mean: list[float]
+    mean: list[float] = Field(min_length=3, max_length=3)
     """Per channel, of the training images, as a fraction of 255."""
-    std: list[float]
+    std: list[float] = Field(min_length=3, max_length=3)
     validation_images: list[int] | None = None
     """None where the source has no validation images of its own."""
     folders: dict[str, str] = {}
@@ -45,6 +45,14 @@ class Manifest(BaseModel):
     """Files of the source that are not used."""
     repeats: dict[str, int] = {}
     """Training images that are the same as one before, and images of other parts that are training images."""
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        for name in ("train_images", "test_images", "validation_images"):
+            counts = getattr(self, name)
+            if counts is not None and len(counts) != len(self.classes):
+                raise ValueError(f"{name} has {len(counts)} counts for {len(self.classes)} classes")
+        return self
 
 
 def manifest_sha256(folder: Path) -> str:
