@@ -68,6 +68,8 @@ def config_with(**run: object) -> dict[str, object]:
             "batch_norm_momentum 0.5 has no effect with batch_norm 'frozen'; remove it, or choose batch_norm",
         ),
         (config_with(cuda_graph="yes please"), "cuda_graph"),
+        (config_with(early_stop=3, validation_images=0), "early_stop 3 needs validation_images above 0"),
+        (config_with(early_stop=10), "early_stop 10 must be below epochs 10; lower it"),
         (config_with(mixup=1, cutmix=1), "mixup 1.0 and cutmix 1.0 cannot both mix; choose one"),
         (
             config_with(mixup=1, loss="mean_squared_error_index"),

@@ -83,7 +83,7 @@ def test_what_varies_is_found_and_names_the_configurations() -> None:
 @given(
     learning_rate=st.floats(1e-12, 1e3),
     width=st.none() | st.floats(0.01, 64),
-    milestones=st.lists(st.integers(1, 99), min_size=1, max_size=20),
+    milestones=st.lists(st.integers(1, 99), min_size=1, max_size=20, unique=True).map(sorted),
     flip=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
@@ -185,4 +185,9 @@ def test_a_benchmark_cut_short_trains_no_run_for_longer_and_says_so() -> None:
     plan = make_plan(parse({"max_epochs": 2, "studies": [{"name": "a", "title": "A", "runs": runs}]}))
     assert [run.config.epochs for run in plan.runs] == [1, 1, 2, 2, 2]
     assert plan.runs[-1].config.warmup_epochs == 1
+    early = {"epochs": 10, "early_stop": 5}
+    [run] = make_plan(
+        parse({"max_epochs": 2, "studies": [{"name": "a", "title": "A", "runs": [early]}]})
+    ).runs
+    assert TrainConfig.model_validate(run.config.model_dump()).early_stop == 0
     assert plan.note.startswith("Cut short: every run that is longer was trained for 2 epochs only")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics
+from torchvision.transforms.v2 import functional as reference
 
 from cifarbench.records.confusion import stored, whole
-from cifarbench.training.evaluate import Outputs, accuracy, calibration_error, evaluate
+from cifarbench.training.evaluate import VIEWS, Outputs, accuracy, calibration_error, evaluate
 
 
 @pytest.fixture
@@ -28,6 +29,22 @@ def test_figures_are_scikit_learns(outputs: Outputs) -> None:
     assert ours.confusion == metrics.confusion_matrix(labels, predicted).tolist()
     assert ours.per_class_accuracy == pytest.approx(metrics.recall_score(labels, predicted, average=None))
     assert ours.loss == pytest.approx(metrics.log_loss(labels, outputs.logits.softmax(1).numpy()), rel=1e-5)
+
+
+def test_several_views_of_an_image_are_averaged() -> None:
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    weights = torch.randn(3 * 64, 10, generator=torch.Generator().manual_seed(1))
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1) @ weights
+
+    mirror = (forward(images) + forward(images.flip(3))) / 2
+    assert torch.allclose(VIEWS["mirror"](forward)(images), mirror)
+    padded = reference.pad(images, [1], padding_mode="reflect")
+    views = [reference.crop(padded, top, top, 8, 8) for top in (0, 2)]
+    shifted = [(forward(view) + forward(reference.horizontal_flip(view))) / 2 for view in views]
+    expected = mirror / 2 + sum(shifted) / 4
+    assert torch.allclose(VIEWS["mirror_and_shift"](forward)(images), expected, atol=1e-5)
 
 
 def test_calibration_error_by_hand() -> None:

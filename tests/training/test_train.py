@@ -20,7 +20,7 @@ from cifarbench.data.loading import Data, Scaling, load, split_rows
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
-from cifarbench.records.record import Record, read_record, write_record
+from cifarbench.records.record import Epoch, Record, read_record, write_record
 from cifarbench.training.device import prepare_torch
 from cifarbench.training.engine import Engine
 from cifarbench.training.random_streams import draw_weights_of, stream_seed
@@ -388,6 +388,44 @@ def test_the_best_epoch_is_kept_where_asked_for(digits: Path, tmp_path: Path) ->
         assert record.final.epoch == 1 + curve.index(max(curve))
         assert record.final.chosen_by == choice
         assert record.final.test.top1 == pytest.approx(record.epochs[record.final.epoch - 1].test_accuracy)
+
+
+def test_a_second_test_on_several_views_stands_beside_the_plain_one(digits: Path, tmp_path: Path) -> None:
+    plain = train(digits, tmp_path / "plain")
+    assert plain.final.augmented_top1 is None
+    for views in ("mirror", "mirror_and_shift"):
+        both = train(digits, tmp_path / views, "--test-time-augmentation", views)
+        assert both.final.test == plain.final.test
+        assert both.final.augmented_top1 is not None
+        assert both.final.augmented_top1 != plain.final.test.top1
+
+
+def test_it_ends_when_validation_no_longer_improves(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = iter([0.1, 0.5, 0.4, 0.5, 0.6, 0.6, 0.3, 0.9])
+    whole = Engine.end_epoch
+
+    def end_epoch(engine: Engine) -> Epoch:
+        epoch = whole(engine)
+        known = engine.checkpoint is not None  # which the replay of a fingerprint has not
+        return epoch.model_copy(update={"validation_accuracy": next(accuracies)}) if known else epoch
+
+    monkeypatch.setattr(Engine, "end_epoch", end_epoch)
+    flags = [
+        "--epochs",
+        "8",
+        "--early-stop",
+        "2",
+        "--batch-size",
+        "1237",
+        "--report-epoch",
+        "best_validation",
+    ]
+    record = train(digits, tmp_path, *flags)
+    # Epoch 3 and 4 are not better than 2, but 4 is the second in a row, so that it ends there.
+    assert [epoch.validation_accuracy for epoch in record.epochs] == [0.1, 0.5, 0.4, 0.5]
+    assert (record.status, record.final.epoch) == ("completed", 2)
 
 
 def test_a_diverged_run_is_a_result(digits: Path, tmp_path: Path) -> None:

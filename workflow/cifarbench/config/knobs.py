@@ -92,7 +92,7 @@ class TrainConfig(BaseModel):
         "none", "filter over each image: Gaussian (sigma 0.5 pixels) or median (3x3)"
     )
     flip: bool = knob(False, "augment: mirror left to right with probability 1/2")
-    crop_padding: int = knob(0, "augment: shift by up to so much, black outside", "pixels", ge=0, le=32)
+    crop_padding: int = knob(0, "augment: shift by up to so much", "pixels", ge=0, le=32)
     crop_border: Literal["black", "reflect"] = knob("black", "what comes in where crop_padding shifts")
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
     mixup: float = knob(0.0, "augment: alpha of the share in which images and targets are mixed", ge=0, le=10)
@@ -153,6 +153,10 @@ class TrainConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = knob(
         "auto", "where to train; auto takes a GPU if there is one, of NVIDIA or AMD, Apple or Intel"
     )
+    early_stop: int = knob(0, "end when validation has not improved for so long; 0 for never", "epochs", ge=0)
+    test_time_augmentation: Literal["none", "mirror", "mirror_and_shift"] = knob(
+        "none", "test a second time with the mean of several views of an image, beside the plain test"
+    )
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(
         "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"
     )
@@ -179,6 +183,10 @@ class TrainConfig(BaseModel):
             raise ValueError("gamma 1.0 has no effect with schedule 'multistep'; choose one below 1")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov True needs a momentum above 0, for example 0.9")
+        if self.early_stop and self.validation_images == 0:
+            raise ValueError(f"early_stop {self.early_stop!r} needs validation_images above 0")
+        if self.early_stop >= self.epochs:
+            raise ValueError(f"early_stop {self.early_stop!r} must be below epochs {self.epochs!r}; lower it")
         if self.report_epoch == "best_validation" and self.validation_images == 0:
             raise ValueError("report_epoch 'best_validation' needs validation_images above 0")
         if self.warmup_epochs >= self.epochs:

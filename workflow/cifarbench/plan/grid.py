@@ -123,11 +123,13 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
 
 
 def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
-    """Cut the training short, and its warm-up with it."""
+    """Cut the training short, and its warm-up with it; an early stop that is later has no part in it."""
     if max_epochs is None or config.epochs <= max_epochs:
         return config
     share = max_epochs / config.epochs
-    return config.model_copy(update={"epochs": max_epochs, "warmup_epochs": config.warmup_epochs * share})
+    early_stop = config.early_stop if config.early_stop < max_epochs else 0
+    warmup = config.warmup_epochs * share
+    return config.model_copy(update={"epochs": max_epochs, "warmup_epochs": warmup, "early_stop": early_stop})
 
 
 def in_words(name: str, value: Any) -> str:

@@ -59,6 +59,8 @@ class Final(_Part):
     chosen_by: Literal["last", "best_validation", "best_test"]
     validation: Evaluation | None
     test: Evaluation
+    augmented_top1: Fraction | None = None
+    """On the test set with `test_time_augmentation`, beside the plain one."""
 
 
 class DataFacts(_Part):

@@ -152,7 +152,7 @@ class Engine:
     def fit(self) -> None:
         """Train all epochs, or until the running loss is no longer finite."""
         epochs = self.progress.epochs
-        while len(epochs) < self.config.epochs:
+        while len(epochs) < self.config.epochs and not self.has_stopped_improving():
             self.train_rest_of_epoch()
             epochs.append(self.end_epoch())
             self.keep_if_chosen(epochs[-1])
@@ -161,6 +161,14 @@ class Engine:
                 log.warning("diverged: the loss of epoch %d is not finite; training ends here", len(epochs))
                 break
             self.save_if_due()
+
+    def has_stopped_improving(self) -> bool:
+        """Tell whether the last `early_stop` epochs were no better in validation than one before them."""
+        accuracies = [epoch.validation_accuracy or 0 for epoch in self.progress.epochs]
+        if not self.config.early_stop or not accuracies:
+            return False
+        best = accuracies.index(max(accuracies))
+        return len(accuracies) - 1 - best >= self.config.early_stop
 
     def train_rest_of_epoch(self) -> None:
         """Pass over the training images once, or over those that a stopped pass has left."""
@@ -246,8 +254,8 @@ class Engine:
             if self.checkpoint.stop_asked and len(self.progress.epochs) < self.config.epochs:
                 raise Interrupted("stopped and saved; the same command goes on from there")
 
-    def outputs(self, part: ImageSet) -> Outputs:
-        return forward_all(self.tested, part, self.data, self.loss, self.autocast)
+    def outputs(self, part: ImageSet, views: str = "none") -> Outputs:
+        return forward_all(self.tested, part, self.data, self.loss, self.autocast, views)
 
     def keep_if_chosen(self, epoch: Epoch) -> None:
         """Keep the weights of the last epoch, or of the first one with the best accuracy."""
@@ -269,11 +277,20 @@ class Engine:
         test = self.outputs(self.data.test)
         validation = self.outputs(self.data.validation) if len(self.data.validation) else None
         return test, Final(
+            augmented_top1=self.augmented_accuracy(),
             epoch=self.progress.kept_epoch,
             chosen_by=self.config.report_epoch,
             validation=evaluate(validation, classes) if validation else None,
             test=evaluate(test, classes),
         )
+
+    def augmented_accuracy(self) -> float | None:
+        views = self.config.test_time_augmentation
+        if views == "none":
+            return None
+        found = accuracy(self.outputs(self.data.test, views)).item()
+        log.info("test accuracy %.4f with test-time augmentation (%s)", found, views)
+        return found
 
 
 def log_epoch(epoch: Epoch) -> None:

@@ -24,17 +24,54 @@ class Outputs(NamedTuple):
     loss: Tensor
 
 
+Forward = Callable[[Tensor], Tensor]
+
+
+def mirrored(forward: Forward) -> Forward:
+    """Return the mean of the logits of images and of their mirrors."""
+    return lambda images: (forward(images) + forward(images.flip(3))) / 2
+
+
+def mirrored_and_shifted(forward: Forward) -> Forward:
+    """Take half of the mirrored mean, and half of those of two shifts by a pixel along the diagonal.
+
+    What comes in is the image's edge mirrored; as in airbench (Jordan, 2024).
+    """
+    both = mirrored(forward)
+
+    def mean(images: Tensor) -> Tensor:
+        height, width = images.shape[2:]
+        padded = nn.functional.pad(images, (1,) * 4, mode="reflect")
+        shifts = both(padded[:, :, :height, :width]), both(padded[:, :, 2:, 2:])
+        return both(images) / 2 + (shifts[0] + shifts[1]) / 4
+
+    return mean
+
+
+VIEWS: dict[str, Callable[[Forward], Forward]] = {
+    "none": lambda forward: forward,
+    "mirror": mirrored,
+    "mirror_and_shift": mirrored_and_shifted,
+}
+
+
 @torch.no_grad()
 def forward_all(
-    model: nn.Module, part: ImageSet, data: Data, loss: Loss, autocast: Callable[[], torch.autocast]
+    model: nn.Module,
+    part: ImageSet,
+    data: Data,
+    loss: Loss,
+    autocast: Callable[[], torch.autocast],
+    views: str = "none",
 ) -> Outputs:
-    """Run the model over a part of the data in evaluation mode."""
+    """Run the model over a part of the data in evaluation mode, on one or several views of each image."""
+    forward = VIEWS[views](model)
     model.eval()
     all_logits, all_labels = [], []
     with autocast():
         for start in range(0, len(part), BATCH):
             images, labels = part.batch(slice(start, start + BATCH))
-            all_logits.append(at_least_float32(model(data.scale(images))))
+            all_logits.append(at_least_float32(forward(data.scale(images))))
             all_labels.append(labels)
     logits, labels = torch.cat(all_logits), torch.cat(all_labels)
     return Outputs(logits, labels, loss(logits, labels))
