@@ -45,7 +45,7 @@ def write(path: Path, content: str, when: int) -> None:
 def write_data(folder: Path, name: str, when: int) -> None:
     facts = {"format": "digits", "source_sha256": "", "images_sha256": "9" * 64, "classes": ["a"]}
     counts = {"train_images": [1], "test_images": [1], "test_was_drawn": False}
-    manifest = Manifest(name=name, **facts, **counts, mean=[0], std=[1])
+    manifest = Manifest(name=name, **facts, **counts, mean=[0] * 3, std=[1] * 3)
     write(folder / "data" / name / "manifest.json", manifest.model_dump_json(), when)
     write(folder / "data" / name / "images.safetensors", "", BEFORE)
 
