@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from cifarbench.cli.parser import main as cifarbench
-from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.data.loading import load
 from cifarbench.models.catalogue import BUILTIN_MODELS, model_knobs
 from cifarbench.records.fingerprint import TOLERANCE, figures
@@ -28,10 +28,12 @@ from cifarbench.training.torch_internals import keep_compiler_out
 Knobs = dict[str, Any]
 
 SGD: Knobs = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
+STABLE: Knobs = {"schedule": "warmup_stable_decay"}
 STEPS: Knobs = {"schedule": "multistep", "milestones": [6, 8]}
 # What is changed, and from what: knobs, as a slip in the code that reads them would.
 CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "epsilon of Adam": ({}, {"optimizer_eps": 1.1e-8}),
+    "place of Adam's epsilon": ({}, {"eps_beside": "uncorrected"}),
     "epsilon of AdamW": ({"optimizer": "adamw"}, {"optimizer_eps": 1.1e-8}),
     "epsilon of Adagrad": ({"optimizer": "adagrad", "conventions": "keras"}, {"optimizer_eps": 1.1e-7}),
     "epsilon of RMSprop": ({"optimizer": "rmsprop"}, {"optimizer_eps": 1.1e-8}),
@@ -45,27 +47,49 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "Nesterov": (SGD, {"nesterov": True}),
     "weight decay": (SGD, {"weight_decay": 5.01e-4}),
     "weight decay of AdamW": ({"optimizer": "adamw", "weight_decay": 0.01}, {"weight_decay": 0.0101}),
+    "what decays": (SGD, {"decay_on": "matrices"}),
+    "clipped gradient": ({"gradient_clip": 0.1}, {"gradient_clip": 0.1001}),
+    "averaged weights": ({"ema_decay": 0.9}, {"ema_decay": 0.9001}),
+    "optimizer": ({}, {"optimizer": "adamw", "weight_decay": 0.01}),
     "L2 of the last layer": ({"last_layer_l2": 1e-4}, {"last_layer_l2": 1.01e-4}),
     "initial weights": ({}, {"initialization": "glorot_uniform"}),
+    "conventions": ({}, {"conventions": "keras"}),
     "activation": ({}, {"activation": "leaky_relu"}),
+    "activation of convolutions": ({"model": "lenet5"}, {"conv_activation": False}),
+    "width": ({}, {"width": 1.5}),
     "loss": ({"loss": "mean_squared_error"}, {"loss": "binary_cross_entropy"}),
     "label smoothing": ({"label_smoothing": 0.1}, {"label_smoothing": 0.1001}),
     "mirroring": ({}, {"flip": True}),
     "shifts": ({"crop_padding": 4}, {"crop_padding": 3}),
+    "border of shifts": ({"crop_padding": 4}, {"crop_border": "reflect"}),
     "cutout": ({"cutout": 8}, {"cutout": 7}),
+    "mixup": ({"mixup": 0.2}, {"mixup": 0.201}),
+    "cutmix": ({"cutmix": 1.0}, {"cutmix": 1.1}),
     "scaling": ({"scaling": "unit"}, {"scaling": "symmetric"}),
     "denoising": ({"denoise": "gaussian"}, {"denoise": "median"}),
     "images held out": ({}, {"data_seed": 1}),
+    "number held out": ({}, {"validation_images": 300}),
     "learning rate": ({}, {"learning_rate": 0.0010001}),
     "warm-up": ({"warmup_epochs": 1.0}, {"warmup_epochs": 1.1}),
     "factor of a step schedule": (STEPS, {"gamma": 0.1001}),
     "milestone": (STEPS, {"milestones": [6, 9]}),
+    "length": ({"schedule": "cosine"}, {"epochs": 11}),
+    "batch": ({"schedule": "cosine"}, {"batch_size": 100}),
+    "last batch": ({}, {"last_batch": "drop"}),
+    "share of the fall": (STABLE, {"decay_share": 0.21}),
     "schedule": ({"schedule": "cosine"}, {"schedule": "one_cycle"}),
     "dropout": ({"model": "alexnet8", "width": 0.125}, {"dropout": 0.501}),
     "momentum of BatchNorm": ({"model": "resnet9", "width": 0.125}, {"batch_norm_momentum": 0.1001}),
     "epsilon of BatchNorm": ({"model": "resnet9", "width": 0.125}, {"batch_norm_eps": 1.01e-5}),
     "frozen BatchNorm": ({"model": "inception10", "width": 0.25}, {"batch_norm": "frozen"}),
 }
+# Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, and which of the
+# epochs is kept; and those of a model that no model here has, or that the model's own file decides.
+LEFT_OUT = (
+    *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch"),
+    *("precision", "memory_format", "compile", "cuda_graph", "deterministic", "device"),
+    *("depth", "classifier"),
+)
 # Ways of one machine to round otherwise: what its environment says, threads, and layout.
 LESS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
@@ -106,7 +130,7 @@ def applicable(model: str) -> dict[str, tuple[Knobs, Knobs]]:
     return {
         name: (before, after)
         for name, (before, after) in CHANGES.items()
-        if before.get("model", model) == model and (own.keys() >= after.keys() & {"activation", "dropout"})
+        if before.get("model", model) == model and (own.keys() >= after.keys() & {*MODEL_KNOBS})
     }
 
 
@@ -122,6 +146,11 @@ def rounded(model: str, digits: Path, way: str) -> float:
     return distance(of(knobs, digits), found)
 
 
+def full_width(knobs: Knobs) -> float | None:
+    """Return the width of a change of the width; what the tests narrow is measured as it is."""
+    return knobs.get("width") if knobs.get("width", 0) > 1 else None
+
+
 def measure(model: str, digits: Path) -> dict[str, Any]:
     """Return how far rounding and the changes move the figures of a model at its full width."""
     start = time.process_time()
@@ -132,7 +161,9 @@ def measure(model: str, digits: Path) -> dict[str, Any]:
 
     def fingerprint_of(knobs: Knobs) -> Fingerprint:
         key = json.dumps(knobs, sort_keys=True)
-        return known.setdefault(key, known.get(key) or of({**knobs, "model": model, "width": None}, digits))
+        return known.setdefault(
+            key, known.get(key) or of({**knobs, "model": model, "width": full_width(knobs)}, digits)
+        )
 
     changes = {
         name: distance(fingerprint_of(before), fingerprint_of({**before, **after}))

@@ -15,7 +15,7 @@ from cifarbench.records.record import read_record
 from cifarbench.training import augment, losses, optimizers, schedules
 from cifarbench.training.device import prepare_torch
 from cifarbench.training.fingerprint import fingerprint
-from helpers.behaviour import CHANGES, TYPICAL, elsewhere, of
+from helpers.behaviour import CHANGES, LEFT_OUT, TYPICAL, elsewhere, of
 from helpers.training import train
 
 SMALL_MODELS = [
@@ -43,6 +43,12 @@ def test_rounding_does_not_reach_it(digits: Path, way: str) -> None:
 def test_no_change_of_a_knob_escapes_it(digits: Path, name: str) -> None:
     before, after = CHANGES[name]
     assert first_difference(of(before, digits), of({**before, **after}, digits)) is not None
+
+
+def test_every_knob_is_among_the_changes() -> None:
+    changed = {name for _, after in CHANGES.values() for name in after}
+    assert changed | set(LEFT_OUT) == set(TrainConfig.model_fields)
+    assert not changed & set(LEFT_OUT)
 
 
 def further_steps(monkeypatch: pytest.MonkeyPatch) -> None:
