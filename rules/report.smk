@@ -55,6 +55,8 @@ rule report:
         # What `make bench` measured, if it has run.
         evaluated=lambda _: sorted(map(str, Path("results/evaluated").glob("*/evaluated.json"))),
         speed=lambda _: "results/bench.json" if Path("results/bench.json").exists() else [],
+        # And what `cifarbench verify` found; the report looks for it beside the table.
+        verified=lambda _: "results/verified.json" if Path("results/verified.json").exists() else [],
     output:
         page=report("reports/index.html", category="Page"),
         plan="reports/plan.json",

@@ -77,6 +77,7 @@ def verified(table: pd.DataFrame, *positions: int, **facts: object) -> Verified:
         "outcome": "bits",
         "compared": "first 10 steps",
         "difference": None,
+        "fingerprint": None,
         "date": LATER,
         "version": "0.1.0",
         "runs": [str(table["run"][position]) for position in positions],
@@ -158,6 +159,11 @@ def test_a_new_verification_replaces_that_of_the_same_runs() -> None:
         ("bits", [table["run"][0], table["run"][2]]),
         ("differs", [table["run"][1]]),
     ]
+    # What is found alike at another time stands together, at the later one.
+    third = verified(table, 1, date="2026-05-01T00:00:00+00:00")
+    (together,) = both.with_new(third.verifications).verifications
+    assert set(together.runs) == set(table["run"])
+    assert together.date == "2026-05-01T00:00:00+00:00"
 
 
 def test_it_is_kept_in_a_file_that_is_checked(tmp_path: Path) -> None:

@@ -95,13 +95,21 @@ def test_what_trains_the_same_is_not_stale(
 
 
 def test_older_records_repeat_their_first_epoch(
-    swept: tuple[Plan, Path], results: Path, digits: Path, capsys: pytest.CaptureFixture[str]
+    swept: tuple[Plan, Path],
+    results: Path,
+    digits: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     plan, _ = swept
     rewrite(results, older)
     verify(results, digits)
     assert capsys.readouterr().out.count("same to the bit (first epoch)") == 3
     assert stale(results, plan) == {}
+    # Once is enough: after that they have the fingerprint of the code that repeated them.
+    monkeypatch.setattr("cifarbench.sweep.verify.by_first_epoch", None)
+    verify(results, digits, "--again")
+    assert capsys.readouterr().out.count("same by fingerprint (fingerprint)") == 3
 
 
 def test_another_machine_compares_fingerprints_only(

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     verified, outcomes = read_verified(folder), Counter[str]()
     left = records if args.again else not_yet(records, verified, models)
     outcomes["verified before"] = len(records) - len(left)
-    for runs, found in verify(left, args.data, models):
+    for runs, found in verify(left, args.data, models, verified):
         if found.verification:
             verified = verified.with_new([found.verification])
             write_verified(verified, folder)  # at once, so that a stop loses little

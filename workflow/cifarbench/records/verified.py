@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from cifarbench.files import read_model, write_text
-from cifarbench.records.record import Record
+from cifarbench.records.record import Fingerprint, Record
 
 VERIFIED = "verified.json"
 
@@ -33,6 +33,8 @@ class Verification(BaseModel):
     compared: str
     """What was: `first epoch`, `first 10 steps`, `fingerprint`."""
     difference: str | None
+    fingerprint: Fingerprint | None
+    """Of the code that replayed, with which later ones are compared where the record has none."""
     date: str
     """UTC, ISO 8601."""
     version: str
@@ -63,8 +65,18 @@ class Verified(BaseModel):
             v.model_copy(update={"runs": [run for run in v.runs if (run, v.recorded) not in again]})
             for v in self.verifications
         ]
-        both = [v for v in (*kept, *new) if v.runs]
-        return Verified(verifications=sorted(both, key=lambda v: (v.configuration, v.recorded, v.runs)))
+        return Verified(verifications=_merged([v for v in (*kept, *new) if v.runs]))
+
+
+def _merged(verifications: list[Verification]) -> list[Verification]:
+    """Put together what differs in nothing but runs and date, of which the latest is kept."""
+    found: dict[str, Verification] = {}
+    for v in sorted(verifications, key=lambda v: (v.configuration, v.recorded, v.runs)):
+        key = v.model_dump_json(exclude={"runs", "date"})
+        before = found.get(key, v.model_copy(update={"runs": []}))
+        both = {"runs": before.runs + v.runs, "date": max(before.date, v.date)}
+        found[key] = v.model_copy(update=both)
+    return list(found.values())
 
 
 def origin(record: Record) -> Origin:

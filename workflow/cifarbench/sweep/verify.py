@@ -9,7 +9,6 @@ hardware.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cifarbench import __version__
+from cifarbench.config.ids import configuration_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, load
 from cifarbench.data.manifest import read_manifest
@@ -25,7 +25,7 @@ from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.records.fingerprint import first_difference
-from cifarbench.records.record import Epoch, Record
+from cifarbench.records.record import Epoch, Fingerprint, Record
 from cifarbench.records.verified import Origin, Verification, Verified, origin
 from cifarbench.training.device import choose_device, prepare_torch
 from cifarbench.training.engine import Engine
@@ -44,11 +44,12 @@ class NotReplayed(Exception):
 
 
 class Finding(NamedTuple):
-    """How a run compares with its record: `outcome`, `compared` and `difference` as in Verification."""
+    """How a run compares with its record; fields as in Verification."""
 
     outcome: Literal["bits", "fingerprint", "differs"]
     compared: str
     difference: str | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class Found(NamedTuple):
@@ -59,18 +60,48 @@ class Found(NamedTuple):
     verification: Verification | None = None
 
 
+class Shared:
+    """What replays share: the images of each data set, and the fingerprint of each configuration."""
+
+    def __init__(self, data: Path) -> None:
+        """`data` is the folder with a folder for each data set."""
+        self.data = data
+        self._images: dict[object, Data] = {}
+        self._fingerprints: dict[object, Fingerprint | None] = {}
+
+    def images(self, config: TrainConfig, device: torch.device) -> Data:
+        wanted = ("dataset", "scaling", "denoise", "validation_images", "data_seed")
+        key = device, *(getattr(config, name) for name in wanted)
+        if key not in self._images:
+            self._images[key] = load(self.data / config.dataset, config, device)
+        return self._images[key]
+
+    def fingerprint(self, config: TrainConfig, own: Path | None) -> Fingerprint | None:
+        """Return the fingerprint that the code here gives; None for a model that cannot be replayed."""
+        key = configuration_id(config), own
+        if key not in self._fingerprints:
+            try:
+                images = self.images(config, torch.device("cpu"))
+                self._fingerprints[key] = fingerprint(config, images, own)
+            except NotReplayable:
+                self._fingerprints[key] = None
+        return self._fingerprints[key]
+
+
 def verify(
-    records: Iterable[Record], data: Path, models: Mapping[str, Path]
+    records: Iterable[Record], data: Path, models: Mapping[str, Path], verified: Verified
 ) -> Iterator[tuple[list[str], Found]]:
     """Replay each run, or one for all that share its replay, and yield their ids and what was found.
 
-    `data` holds a folder for each data set, `models` the file of each model.
+    `data` holds a folder for each data set, `models` the file of each model; `verified` is what was found
+    before, so that an older record needs its first epoch but once.
     """
+    before, shared = verified.by_run(), Shared(data)
     for group in groups(records):
         record, runs = group[0], [record.run for record in group]
         try:
             model = model_file(record, models)
-            finding = replay(record, data, model)
+            finding = replay(record, shared, model, before.get((record.run, origin(record))))
         except NotReplayed as reason:
             yield runs, Found("not replayed", f": {reason}")
             continue
@@ -122,24 +153,24 @@ def origin_here(model: Path) -> Origin:
     return Origin(code.source_sha256, code.model_sha256, version("torch"))
 
 
-def replay(record: Record, data: Path, model: Path) -> Finding:
-    """Compare a run with what the code here does. Raise NotReplayed where that cannot be told."""
-    folder = data / record.config.dataset
-    check_data(record, folder)
+def replay(record: Record, shared: Shared, model: Path, before: Verification | None) -> Finding:
+    """Compare a run with what the code here does, `before` with what other code was found to do.
+
+    Raise NotReplayed where that cannot be told.
+    """
+    check_data(record, shared.data / record.config.dataset)
     own = None if model in BUILTIN_MODELS.values() else model
-    if record.fingerprint is None or record.fingerprint.rule != RULE:
-        return by_first_epoch(record, folder, own)
-    images = loaded(folder, record.config, torch.device("cpu"))
-    try:
-        difference = first_difference(record.fingerprint, fingerprint(record.config, images, own))
-    except NotReplayable as error:
-        difference = f"training fails: {error}"
+    here = shared.fingerprint(record.config, own)
+    known = record.fingerprint or (before.fingerprint if before and before.same else None)
+    if known is None or known.rule != RULE:
+        return by_first_epoch(record, shared, own)._replace(fingerprint=here)
+    difference = first_difference(known, here) if here else "the model cannot be replayed in float64 any more"
     if difference:
-        return Finding("differs", "fingerprint", difference)
+        return Finding("differs", "fingerprint", difference, here)
     steps = len(record.first_losses)
-    if steps and unlike(record) is None and first_losses(record, folder, own) == record.first_losses:
-        return Finding("bits", f"first {steps} steps")
-    return Finding("fingerprint", "fingerprint")
+    if steps and unlike(record) is None and first_losses(record, shared, own) == record.first_losses:
+        return Finding("bits", f"first {steps} steps", None, here)
+    return Finding("fingerprint", "fingerprint", None, here)
 
 
 def check_data(record: Record, folder: Path) -> None:
@@ -160,12 +191,12 @@ def unlike(record: Record) -> str | None:
     return "; ".join(differs) or None
 
 
-def by_first_epoch(record: Record, folder: Path, own: Path | None) -> Finding:
+def by_first_epoch(record: Record, shared: Shared, own: Path | None) -> Finding:
     """Train the first epoch again and compare its figures to the bit."""
     difference = unlike(record)
     if difference:
         raise NotReplayed(f"no fingerprint, and its first epoch repeats on like hardware only: {difference}")
-    engine = started(Engine, record, folder, own)
+    engine = started(Engine, record, shared, own)
     engine.train_rest_of_epoch()
     epoch, recorded = engine.end_epoch(), record.epochs[0]
     for name in COMPARED:
@@ -190,35 +221,24 @@ class FirstSteps(Engine):
         super().step(positions)
 
 
-def first_losses(record: Record, folder: Path, own: Path | None) -> list[float | None]:
+def first_losses(record: Record, shared: Shared, own: Path | None) -> list[float | None]:
     """Take the first steps of a run again."""
-    engine = started(FirstSteps, record, folder, own)
+    engine = started(FirstSteps, record, shared, own)
     with suppress(Enough):
         engine.train_rest_of_epoch()
     engine.progress.read_first(engine.config.batch_size, len(engine.data.train))
     return engine.progress.first_losses
 
 
-def started(kind: type[Engine], record: Record, folder: Path, own: Path | None) -> Engine:
+def started(kind: type[Engine], record: Record, shared: Shared, own: Path | None) -> Engine:
     """Return the engine of a run, as it was before its first step."""
     tried = {name: record.in_force[name] for name in TRIED}
     config = record.config.model_copy(update=tried)
     device = choose_device("cpu" if record.environment.device == "cpu" else "auto")
     prepare_torch(config, device, record.environment.threads)
-    data = loaded(folder, config, device)
+    data = shared.images(config, device)
     draw_weights_of(config)
     model = build_model(config, len(data.manifest.classes), own).to(device)
     engine = kind(config, data, model, device)
     engine.warm_up()
     return engine
-
-
-def loaded(folder: Path, config: TrainConfig, device: torch.device) -> Data:
-    """Load images once for all runs that want them alike."""
-    decisive = ("dataset", "scaling", "denoise", "validation_images", "data_seed")
-    return _loaded(folder, TrainConfig(**{name: getattr(config, name) for name in decisive}), device)
-
-
-@lru_cache(maxsize=2)
-def _loaded(folder: Path, config: TrainConfig, device: torch.device) -> Data:
-    return load(folder, config, device)
