@@ -63,6 +63,7 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "shifts": ({"crop_padding": 4}, {"crop_padding": 3}),
     "border of shifts": ({"crop_padding": 4}, {"crop_border": "reflect"}),
     "cutout": ({"cutout": 8}, {"cutout": 7}),
+    "random erasing": ({"random_erasing": 0.5}, {"random_erasing": 1.0}),
     "mixup": ({"mixup": 0.2}, {"mixup": 0.201}),
     "cutmix": ({"cutmix": 1.0}, {"cutmix": 1.1}),
     "scaling": ({"scaling": "unit"}, {"scaling": "symmetric"}),
@@ -83,10 +84,11 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "epsilon of BatchNorm": ({"model": "resnet9", "width": 0.125}, {"batch_norm_eps": 1.01e-5}),
     "frozen BatchNorm": ({"model": "inception10", "width": 0.25}, {"batch_norm": "frozen"}),
 }
-# Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, and which of the
-# epochs is kept; and those of a model that no model here has, or that the model's own file decides.
+# Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, which epoch is the
+# last or is kept and how it is tested; and those that no model here has, or that the model's own file decides.
 LEFT_OUT = (
     *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch"),
+    *("early_stop", "test_time_augmentation"),
     *("precision", "memory_format", "compile", "cuda_graph", "deterministic", "device"),
     *("depth", "classifier"),
 )

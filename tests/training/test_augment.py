@@ -13,6 +13,7 @@ from cifarbench.training.augment import (
     mixup,
     random_crop,
     random_cutout,
+    random_erasing,
     random_flip,
     random_share,
 )
@@ -109,6 +110,24 @@ def test_cutout_blanks_a_square_that_may_leave_the_image(side: int) -> None:
         expected[:, max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = 0
         assert torch.equal(image, expected)
     assert blanked.sum() > 64 * 3 * (1024 - side**2)  # some squares leave the image
+
+
+def test_random_erasing_blanks_rectangles_of_torchvisions_sizes() -> None:
+    ones = torch.ones(4000, 1, 32, 32)
+    erased = random_erasing(ones, 0.5, seeded())[:, 0] == 0
+    hit = erased[erased.any(1).any(1)]
+    assert 0.45 < len(hit) / 4000 < 0.55
+    heights, widths = hit.any(2).sum(1), hit.any(1).sum(1)
+    areas = hit.sum((1, 2))
+    assert torch.equal(areas, heights * widths)  # rectangles, and whole within the image
+    shares = areas / 1024
+    assert shares.min() > 0.01
+    assert shares.max() < 0.36
+    whole = (heights < 32) & (widths < 32)  # which are not cut
+    assert shares[whole].mean() == pytest.approx(0.17, abs=0.02)
+    proportions = (heights / widths)[whole].log()
+    assert proportions.mean() == pytest.approx(0, abs=0.1)
+    assert torch.equal(random_erasing(ones, 0, seeded()), ones)
 
 
 def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:

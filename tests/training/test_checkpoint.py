@@ -40,7 +40,8 @@ RECIPES = {
     "adamw, mixup, average, clipped": "--optimizer adamw --weight-decay 0.1 --decay-on matrices --mixup 0.4 "
     "--ema-decay 0.9 --gradient-clip 1 --schedule linear --crop-padding 2 --crop-border reflect",
     "sgd, cutmix, warm-up, stable, decay": "--optimizer sgd --learning-rate 0.05 --cutmix 1 "
-    "--warmup-epochs 0.5 --schedule warmup_stable_decay --decay-share 0.5 --initialization dirac",
+    "--random-erasing 0.5 --warmup-epochs 0.5 --schedule warmup_stable_decay --decay-share 0.5 "
+    "--initialization dirac",
     "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
 }
 EPOCHS = ["--epochs", "3"]

@@ -134,7 +134,7 @@ RECIPES: dict[str, dict[str, object]] = {
         "decay_on": "matrices",
         "weight_decay": 0.1,
     },
-    "cutmix": {"cutmix": 1},
+    "cutmix, random erasing": {"cutmix": 1, "random_erasing": 0.5},
     "bfloat16, channels last": {"precision": "bfloat16", "memory_format": "channels_last"},
 }
 

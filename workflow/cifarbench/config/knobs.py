@@ -95,6 +95,9 @@ class TrainConfig(BaseModel):
     crop_padding: int = knob(0, "augment: shift by up to so much", "pixels", ge=0, le=32)
     crop_border: Literal["black", "reflect"] = knob("black", "what comes in where crop_padding shifts")
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
+    random_erasing: float = knob(
+        0.0, "augment: probability of a blanked rectangle, of 2 to 33 % of the image", ge=0, le=1
+    )
     mixup: float = knob(0.0, "augment: alpha of the share in which images and targets are mixed", ge=0, le=10)
     cutmix: float = knob(0.0, "augment: alpha of the share that a patch of another image takes", ge=0, le=10)
     validation_images: int = knob(
@@ -170,6 +173,18 @@ class TrainConfig(BaseModel):
                     f"{name} {value!r} has no effect with {decider} {chosen!r}; "
                     f"remove it, or choose {decider} {' or '.join(values)}"
                 )
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov True needs a momentum above 0, for example 0.9")
+        if self.early_stop and self.validation_images == 0:
+            raise ValueError(f"early_stop {self.early_stop!r} needs validation_images above 0")
+        if self.early_stop >= self.epochs:
+            raise ValueError(f"early_stop {self.early_stop!r} must be below epochs {self.epochs!r}; lower it")
+        if self.report_epoch == "best_validation" and self.validation_images == 0:
+            raise ValueError("report_epoch 'best_validation' needs validation_images above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits_together(self) -> Self:
         if self.schedule == "multistep" and not self.milestones:
             raise ValueError("schedule 'multistep' needs milestones, for example [30, 80]")
         if list(self.milestones) != sorted(set(self.milestones)):
@@ -181,14 +196,6 @@ class TrainConfig(BaseModel):
             )
         if self.schedule == "multistep" and self.gamma == 1:
             raise ValueError("gamma 1.0 has no effect with schedule 'multistep'; choose one below 1")
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov True needs a momentum above 0, for example 0.9")
-        if self.early_stop and self.validation_images == 0:
-            raise ValueError(f"early_stop {self.early_stop!r} needs validation_images above 0")
-        if self.early_stop >= self.epochs:
-            raise ValueError(f"early_stop {self.early_stop!r} must be below epochs {self.epochs!r}; lower it")
-        if self.report_epoch == "best_validation" and self.validation_images == 0:
-            raise ValueError("report_epoch 'best_validation' needs validation_images above 0")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs!r} must be below epochs {self.epochs!r}; lower it"

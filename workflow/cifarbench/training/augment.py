@@ -4,6 +4,7 @@ Each draws one set of numbers per image from its own generator, so that switchin
 what the others draw. One is added by its knob in `config.knobs` and an entry of AUGMENTATIONS.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -56,10 +57,32 @@ def random_cutout(images: Tensor, side: int, stream: Generator) -> Tensor:
     n, _, height, width = images.shape
     centres = torch.randint(0, height * width, (n,), generator=stream, device=images.device)
     top, left = centres // width - side // 2, centres % width - side // 2
-    rows = torch.arange(height, device=images.device) - top.view(-1, 1)  # (N, H)
-    columns = torch.arange(width, device=images.device) - left.view(-1, 1)  # (N, W)
-    inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
-    return images.masked_fill(inside[:, None], 0)
+    return blanked(images, top, top + side, left, left + side)
+
+
+def random_erasing(images: Tensor, probability: float, stream: Generator) -> Tensor:
+    """Blank a rectangle in an image with this probability (Zhong et al., 2020).
+
+    Area and proportions as torchvision draws them: 2 to 33 % of the image, and 0.3 to 3.3, evenly in their
+    logarithm; but one that is too long is cut, where torchvision draws again.
+    """
+    n, _, height, width = images.shape
+    chance, area, shape, y, x = torch.rand(5, n, generator=stream, device=images.device)
+    area = (0.02 + 0.31 * area) * height * width
+    proportion = (math.log(0.3) + shape * math.log(3.3 / 0.3)).exp()
+    rows = (area * proportion).sqrt().round().clamp(1, height) * (chance < probability)
+    columns = (area / proportion).sqrt().round().clamp(1, width)
+    top, left = (y * (height - rows + 1)).floor(), (x * (width - columns + 1)).floor()
+    return blanked(images, top, top + rows, left, left + columns)
+
+
+def blanked(images: Tensor, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """Put zeros into a rectangle of each image, whose bounds are (N,); it may leave the image."""
+    height, width = images.shape[2:]
+    rows, columns = (torch.arange(size, device=images.device) for size in (height, width))
+    down = (rows >= top[:, None]) & (rows < bottom[:, None])  # (N, H)
+    across = (columns >= left[:, None]) & (columns < right[:, None])  # (N, W)
+    return images.masked_fill((down[:, :, None] & across[:, None, :])[:, None], 0)
 
 
 def mixup(images: Tensor, alpha: float, stream: Generator) -> tuple[Tensor, Tensor]:
@@ -117,6 +140,11 @@ AUGMENTATIONS = {
     ),
     "cutout": Augmentation(
         "cutout", "scaled", lambda images, config, stream: random_cutout(images, config.cutout, stream)
+    ),
+    "random_erasing": Augmentation(
+        "random_erasing",
+        "scaled",
+        lambda images, config, stream: random_erasing(images, config.random_erasing, stream),
     ),
     "mixup": Augmentation(
         "mixup", "mixed", lambda images, config, stream: mixup(images, config.mixup, stream)

@@ -32,7 +32,7 @@ from cifarbench.training.device import (
 from cifarbench.training.evaluate import Outputs, accuracy, evaluate, finite, forward_all
 from cifarbench.training.losses import make_loss
 from cifarbench.training.optimizers import make_optimizers
-from cifarbench.training.progress import Progress
+from cifarbench.training.progress import Progress, log_epoch
 from cifarbench.training.random_streams import generator, seed_of, stream_seed
 from cifarbench.training.schedules import Schedule, images_per_epoch
 from cifarbench.training.stopping import Interrupted
@@ -291,19 +291,3 @@ class Engine:
         found = accuracy(self.outputs(self.data.test, views)).item()
         log.info("test accuracy %.4f with test-time augmentation (%s)", found, views)
         return found
-
-
-def log_epoch(epoch: Epoch) -> None:
-    def number(value: float | None) -> str:
-        return "   -  " if value is None else f"{value:.4f}"
-
-    log.info(
-        "epoch %4d  lr %.6f  train loss %s acc %s  validation acc %s  test acc %s  %.2f s",
-        epoch.epoch,
-        epoch.learning_rate,
-        number(epoch.running_train_loss),
-        number(epoch.running_train_accuracy),
-        number(epoch.validation_accuracy),
-        number(epoch.test_accuracy),
-        epoch.train_seconds,
-    )

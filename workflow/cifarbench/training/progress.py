@@ -1,5 +1,6 @@
 """How far a training is."""
 
+import logging
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from cifarbench.records.record import Epoch, Seconds
 from cifarbench.training.checkpoint import State
+
+log = logging.getLogger(__name__)
 
 FIRST_STEPS = 10  # of a run, whose losses the record keeps
 
@@ -74,3 +77,19 @@ class Progress:
             "evaluation": evaluation,
         }
         return Seconds(**parts, total=math.fsum(parts.values()))
+
+
+def log_epoch(epoch: Epoch) -> None:
+    def number(value: float | None) -> str:
+        return "   -  " if value is None else f"{value:.4f}"
+
+    log.info(
+        "epoch %4d  lr %.6f  train loss %s acc %s  validation acc %s  test acc %s  %.2f s",
+        epoch.epoch,
+        epoch.learning_rate,
+        number(epoch.running_train_loss),
+        number(epoch.running_train_accuracy),
+        number(epoch.validation_accuracy),
+        number(epoch.test_accuracy),
+        epoch.train_seconds,
+    )
