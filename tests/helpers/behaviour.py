@@ -84,8 +84,8 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "epsilon of BatchNorm": ({"model": "resnet9", "width": 0.125}, {"batch_norm_eps": 1.01e-5}),
     "frozen BatchNorm": ({"model": "inception10", "width": 0.25}, {"batch_norm": "frozen"}),
 }
-# Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, which epoch is the
-# last or is kept and how it is tested; and those that no model here has, or that the model's own file decides.
+# Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, which epoch is
+# the last or is kept and how it is tested; and those that no model here has, or that its own file decides.
 LEFT_OUT = (
     *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch"),
     *("early_stop", "test_time_augmentation"),

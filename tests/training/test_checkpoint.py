@@ -225,7 +225,7 @@ def test_a_checkpoint_that_is_not_ours_is_set_aside(
     assert same_result(output, tmp_path / "whole")
     assert (output / f"{CHECKPOINT}.set-aside").exists()
     assert not Path("harm").exists()
-    reason = "has another run" if fault == "another seed's" else "cannot be read"
+    reason = "has another" if fault == "another seed's" else "cannot be read"
     assert reason in caplog.text
     assert "training starts over" in caplog.text
 

@@ -133,7 +133,7 @@ def test_decay_may_leave_biases_and_norms_alone() -> None:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    optimizers.set_rate(0.1)
+    optimizers.prepare(0, 0.1)
     optimizers.step()
     for name, parameter in model.named_parameters():
         assert torch.allclose(parameter, before[name] * (0.95 if decay[parameter] else 1))

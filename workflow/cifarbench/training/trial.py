@@ -25,7 +25,6 @@ from cifarbench.training.device import device_name, first_line, is_out_of_memory
 from cifarbench.training.engine import Engine
 
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
-SAFE_WAY = tuple(values[0] for values in TRIED.values())
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.
 DECISIVE = (
     *("model", *MODEL_KNOBS, "batch_norm", "batch_size", "optimizer", "loss"),
@@ -105,7 +104,7 @@ def rate(
     try:
         engine.warm_up()
     except RuntimeError as error:
-        if is_out_of_memory(error) or way == SAFE_WAY:
+        if is_out_of_memory(error) or way == ways(config)[0]:  # the plainest
             raise
         log.warning("%s cannot be had here: %s", " ".join(way), first_line(error))
         return 0.0
