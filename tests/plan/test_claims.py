@@ -49,6 +49,12 @@ def test_cells_become_claims_that_share_what_is_said_once(tmp_path: Path) -> Non
     ("changes", "line"),
     [
         ({"order": [FAST, {**FAST, "study": "rate"}]}, "study: 'rate' is no study; did you mean 'rates'?"),
+        ({"order": [FAST, {**FAST, "study": []}]}, "study: [] is no study; Allowed: rates"),
+        ({"order": [FAST, {**FAST, "study": None}]}, "study: None is no study; Allowed: rates"),
+        *(
+            ({"cells": cells, "of": FAST}, f"cells: {cells!r} is not allowed: it must be a list of mappings")
+            for cells in (None, [], 1, "x", {"published": 1}, [None], [[]], ["x"])
+        ),
         ({"order": [FAST, {"study": "rates", "learning_rate": 0.5}]}, "means none; study 'rates' has "),
         ({"order": [FAST, SLOW]}, "means several: activation relu, learning rate 0.001; tanh;"),
         (

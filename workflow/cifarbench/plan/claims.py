@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.reading import read
-from cifarbench.errors import UserError, explain, suggest
+from cifarbench.errors import UserError, explain, shown, suggest
 from cifarbench.records.metrics import METRICS
 
 
@@ -133,8 +133,10 @@ def read_claims(path: Path, candidates: Sequence[Candidate]) -> list[Claim]:
 def _claims(data: Any, where: str, candidates: Sequence[Candidate]) -> list[Claim]:
     """Return the claim of an entry, or one for each of its cells."""
     if not isinstance(data, Mapping):
-        raise UserError(f"{where}: {data!r} is not allowed: a claim is a mapping")
+        raise UserError(f"{where}: {shown(data)} is not allowed: a claim is a mapping")
     cells = data.get("cells", [{}])
+    if not isinstance(cells, list) or not cells or not all(isinstance(cell, Mapping) for cell in cells):
+        raise UserError(f"{where}.cells: {shown(cells)} is not allowed: it must be a list of mappings")
     common = {name: value for name, value in data.items() if name != "cells"}
     claims = []
     for n, cell in enumerate(cells):
@@ -181,12 +183,10 @@ def _find(selector: dict[str, Any], where: str, candidates: Sequence[Candidate])
         if name not in TrainConfig.model_fields:
             raise UserError(f"{where}.{name}: unknown key" + suggest(name, [*own, *TrainConfig.model_fields]))
     studies = {candidate.study for candidate in candidates}
-    if selector.get("study") not in studies:
-        raise UserError(
-            f"{where}.study: {selector.get('study')!r} is no study"
-            + suggest(str(selector.get("study")), studies)
-        )
-    of_study = [candidate for candidate in candidates if candidate.study == selector["study"]]
+    study = selector.get("study")
+    if not isinstance(study, str) or study not in studies:
+        raise UserError(f"{where}.study: {shown(study)} is no study" + suggest(str(study), studies))
+    of_study = [candidate for candidate in candidates if candidate.study == study]
     found = [
         candidate
         for candidate in of_study
@@ -196,7 +196,7 @@ def _find(selector: dict[str, Any], where: str, candidates: Sequence[Candidate])
     if len(found) != 1:
         means = "none" if not found else "several: " + "; ".join(c.label for c in found)
         raise UserError(
-            f"{where}: {selector} means {means}; study {selector['study']!r} has "
+            f"{where}: {shown(selector)} means {means}; study {study!r} has "
             f"{'; '.join(c.label for c in of_study)}"
         )
     facts = found[0].model_dump(include={"study", "configuration", "label"})
