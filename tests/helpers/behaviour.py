@@ -68,6 +68,7 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "cutmix": ({"cutmix": 1.0}, {"cutmix": 1.1}),
     "scaling": ({"scaling": "unit"}, {"scaling": "symmetric"}),
     "denoising": ({"denoise": "gaussian"}, {"denoise": "median"}),
+    "views": ({}, {"test_time_augmentation": "mirror"}),
     "images held out": ({}, {"data_seed": 1}),
     "number held out": ({}, {"validation_images": 300}),
     "learning rate": ({}, {"learning_rate": 0.0010001}),
@@ -85,10 +86,9 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "frozen BatchNorm": ({"model": "inception10", "width": 0.25}, {"batch_norm": "frozen"}),
 }
 # Knobs that a fingerprint leaves out: seeds of which it has its own, how a step is computed, which epoch is
-# the last or is kept and how it is tested; and those that no model here has, or that its own file decides.
+# the last or is kept; and those that no model here has, or that the model's own file decides.
 LEFT_OUT = (
-    *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch"),
-    *("early_stop", "test_time_augmentation"),
+    *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch", "early_stop"),
     *("precision", "memory_format", "compile", "cuda_graph", "deterministic", "device"),
     *("depth", "classifier"),
 )

@@ -11,10 +11,11 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load
 from cifarbench.records.fingerprint import INDIFFERENT, PACKAGE, behaviour, first_difference, training_sources
 from cifarbench.records.folder import RECORD
-from cifarbench.records.record import read_record
+from cifarbench.records.record import Code, Fingerprint, read_record
 from cifarbench.training import augment, losses, optimizers, schedules
 from cifarbench.training.device import prepare_torch
 from cifarbench.training.fingerprint import fingerprint
+from cifarbench.training.train import identity
 from helpers.behaviour import CHANGES, LEFT_OUT, TYPICAL, elsewhere, of
 from helpers.training import train
 
@@ -157,6 +158,19 @@ def test_all_seeds_share_it_and_compute_it_once(
     record.write_text(record.read_text().replace(first.code.source_sha256, "0" * 64))
     with pytest.raises(AssertionError, match="replayed again"):
         train(digits, tmp_path / "fourth", "--seed", "3")
+
+
+def test_a_checkpoint_goes_on_with_other_sources_that_train_the_same(digits: Path) -> None:
+    def same(known: Fingerprint | None, sources: str) -> dict[str, str]:
+        code = Code(version="1", commit=None, dirty=None, source_sha256=sources, model_sha256="m")
+        return identity(TrainConfig(), "data", code, torch.device("cpu"), known)
+
+    here, slip = (of(knobs, digits) for knobs in CHANGES["epsilon of Adam"])
+    rounded = here.model_copy(update={"losses": [loss and loss * (1 + 1e-13) for loss in here.losses]})
+    assert same(here, "these") == same(rounded, "others")
+    assert same(here, "these") != same(slip, "these")
+    # Nothing but the sources tells of a model that cannot be replayed.
+    assert same(None, "these") != same(None, "others")
 
 
 def test_what_cannot_compute_in_float64_trains_without(

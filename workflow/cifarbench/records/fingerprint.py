@@ -25,9 +25,9 @@ INDIFFERENT = (
     *("models/catalogue.py", "models/listing.py", "models/measure.py", "models/sources.py"),
     *("training/environment.py", "training/lease.py", "training/pack.py", "training/saving.py"),
 )
-# Of two figures of a fingerprint, relative. Rounding reaches 2e-12 on all models here, measured; the smallest
-# of the changes that tests/training/test_fingerprint.py makes 1e-6.
-TOLERANCE = 1e-9
+# Of two figures of a fingerprint, relative. Rounding reaches 2e-12 on the models here; a slip of 0.2 % in the
+# weight decay makes 6e-9, and every other in tests/helpers/behaviour.py more.
+TOLERANCE = 1e-10
 DIGITS = 6  # of a fingerprint's figures that `behaviour` keeps
 
 

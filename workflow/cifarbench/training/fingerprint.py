@@ -27,6 +27,7 @@ from cifarbench.models.build import build_model
 from cifarbench.records.folder import PACKED, RECORD
 from cifarbench.records.record import Code, Fingerprint, Record, read_record
 from cifarbench.training.engine import Engine
+from cifarbench.training.evaluate import finite
 from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.schedules import Schedule
 
@@ -71,7 +72,8 @@ def fingerprint(config: TrainConfig, data: Data, model_file: Path | None) -> Fin
             engine = Replay(replayed, data, model)
             engine.warm_up()
             engine.train_rest_of_epoch()
-            after = engine.end_epoch()
+            engine.progress.read_first(BATCH, engine.images_per_epoch)
+            tested = engine.outputs(engine.data.test, config.test_time_augmentation)
     except Exception as error:  # whatever a model of the user's own may raise
         raise NotReplayable(str(error)) from error
     return Fingerprint(
@@ -79,7 +81,7 @@ def fingerprint(config: TrainConfig, data: Data, model_file: Path | None) -> Fin
         initial_weights_sha256=initial_weights,
         losses=engine.progress.first_losses,
         update_norms=[norm if math.isfinite(norm) else None for norm in engine.update_norms],
-        final_loss=after.test_loss,
+        final_loss=finite(tested.loss),
         learning_rates=mean_rates(Schedule(config, len(data.train))),
     )
 

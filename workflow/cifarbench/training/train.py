@@ -116,8 +116,8 @@ def identity(
     config has no `auto` left. The sources may have changed, but not how they train.
     """
     return {
-        "format": CHECKPOINT_FORMAT,
         "run": run_id(config),
+        "format": CHECKPOINT_FORMAT,
         "data": data,
         "behaviour": behaviour(known) if known else code.source_sha256,
         "model": code.model_sha256,
