@@ -18,6 +18,7 @@ from cifarbench.records.record import read_record
 from cifarbench.records.verified import VERIFIED, read_verified
 from cifarbench.sweep.status import sweep_status
 from cifarbench.training import optimizers
+from cifarbench.training.losses import LOSSES
 from helpers.repository import SMALL
 from helpers.training import train
 
@@ -108,6 +109,14 @@ def test_older_records_repeat_their_first_epoch(
     assert stale(results, plan) == {}
     # Once is enough: after that they have the fingerprint of the code that repeated them.
     monkeypatch.setattr("cifarbench.sweep.verify.by_first_epoch", None)
+    verify(results, digits, "--again")
+    assert capsys.readouterr().out.count("same by fingerprint (fingerprint)") == 3
+    # And a slip between does not take it away.
+    with monkeypatch.context() as slip:
+        plain = LOSSES["cross_entropy"]
+        slip.setitem(LOSSES, "cross_entropy", lambda *given: 2 * plain(*given))
+        verify(results, digits, "--again", code=1)
+    assert capsys.readouterr().out.count("differs: loss of step 1") == 3
     verify(results, digits, "--again")
     assert capsys.readouterr().out.count("same by fingerprint (fingerprint)") == 3
 

@@ -34,7 +34,7 @@ class Verification(BaseModel):
     """What was: `first epoch`, `first 10 steps`, `fingerprint`."""
     difference: str | None
     fingerprint: Fingerprint | None
-    """Of the code that replayed, with which later ones are compared where the record has none."""
+    """Of code that repeated the first epoch of an older record, which has none of its own."""
     date: str
     """UTC, ISO 8601."""
     version: str

@@ -161,16 +161,18 @@ def replay(record: Record, shared: Shared, model: Path, before: Verification | N
     check_data(record, shared.data / record.config.dataset)
     own = None if model in BUILTIN_MODELS.values() else model
     here = shared.fingerprint(record.config, own)
-    known = record.fingerprint or (before.fingerprint if before and before.same else None)
+    repeated = before.fingerprint if before and record.fingerprint is None else None
+    known = record.fingerprint or repeated
     if known is None or known.rule != RULE:
-        return by_first_epoch(record, shared, own)._replace(fingerprint=here)
+        found = by_first_epoch(record, shared, own)
+        return found if found.difference else found._replace(fingerprint=here)
     difference = first_difference(known, here) if here else "the model cannot be replayed in float64 any more"
     if difference:
-        return Finding("differs", "fingerprint", difference, here)
+        return Finding("differs", "fingerprint", difference, repeated)
     steps = len(record.first_losses)
     if steps and unlike(record) is None and first_losses(record, shared, own) == record.first_losses:
-        return Finding("bits", f"first {steps} steps", None, here)
-    return Finding("fingerprint", "fingerprint", None, here)
+        return Finding("bits", f"first {steps} steps")
+    return Finding("fingerprint", "fingerprint", None, repeated)
 
 
 def check_data(record: Record, folder: Path) -> None:
