@@ -169,10 +169,17 @@ def replay(record: Record, shared: Shared, model: Path, before: Verification | N
     difference = first_difference(known, here) if here else "the model cannot be replayed in float64 any more"
     if difference:
         return Finding("differs", "fingerprint", difference, repeated)
-    steps = len(record.first_losses)
-    if steps and unlike(record) is None and first_losses(record, shared, own) == record.first_losses:
-        return Finding("bits", f"first {steps} steps")
+    same_weights = here is not None and here.initial_weights_sha256 == known.initial_weights_sha256
+    if same_weights and repeats(record, shared, own):
+        return Finding("bits", f"first {len(record.first_losses)} steps")
     return Finding("fingerprint", "fingerprint", None, repeated)
+
+
+def repeats(record: Record, shared: Shared, own: Path | None) -> bool:
+    """Tell whether a run's own first steps repeat to the bit, where they are known and may."""
+    if not record.first_losses or unlike(record) is not None:
+        return False
+    return first_losses(record, shared, own) == record.first_losses
 
 
 def check_data(record: Record, folder: Path) -> None:
