@@ -16,6 +16,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from cifarbench.analysis.columns import check_columns
 from cifarbench.errors import UserError
 from cifarbench.files import atomic
 from cifarbench.plan.grid import Run
@@ -116,16 +117,26 @@ def by_confidence(right: np.ndarray, confidence: np.ndarray) -> dict[str, list[f
     }
 
 
-def read_table(path: Path, maker: str = "cifarbench collect") -> pd.DataFrame:
-    """Read what `maker` wrote. Raise UserError if it is missing, no table, or of another version."""
+def read_parquet(path: Path, maker: str) -> pd.DataFrame:
+    """Read what `maker` wrote. Raise UserError if it is missing or no table."""
     try:
-        table = pd.read_parquet(path)
+        return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; make it with `{maker}`") from None
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `collect` wrote. Raise UserError if it is no such table, or of a later version."""
+    table = _todays(read_parquet(path, "cifarbench collect"), path)
+    check_columns(table, path)
+    return table
+
+
+def _todays(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if "schema_version" not in table or table["schema_version"].isna().all():  # no run has a record
         return table
-    version = table["schema_version"].max()
-    if version > VERSION:
+    version = pd.to_numeric(table["schema_version"], errors="coerce").max()
+    if not version <= VERSION:
         raise UserError(
             f"{path}: schema_version {version:g} is not known, only up to {VERSION}; collect it again"
         )
@@ -136,9 +147,6 @@ def read_results(plan: Plan, path: Path) -> pd.DataFrame:
     """Read the table of a plan: one row a run, in the plan's order. A run that was planned since counts as
     waiting. Raise UserError for a table that holds records of runs that the plan does not have."""
     table = read_table(path)
-    lacking = sorted({"run", "configuration", "status"} - set(table.columns))
-    if lacking:
-        raise UserError(f"{path}: is no table of results: it lacks {', '.join(lacking)}")
     planned = {run.id: run for run in plan.runs}
     known = table["run"].isin(list(planned))
     foreign = table[~known & (table["status"] != MISSING)]["run"].tolist()

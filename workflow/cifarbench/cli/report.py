@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from pandas import DataFrame
 
 from cifarbench.analysis.pictures import pictures
-from cifarbench.analysis.table import collect, read_results, read_table
+from cifarbench.analysis.table import collect, read_parquet, read_results, read_table
 from cifarbench.cli.arguments import add_data, add_plan, add_runs
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         table = read_results(plan, args.table)
         there = args.pictures and args.pictures.exists()
-        shown = read_table(args.pictures, "cifarbench pictures") if there else None
+        shown = read_parquet(args.pictures, "cifarbench pictures") if there else None
     speed = read_speed(args.speed) if args.speed and args.speed.exists() else None
     baseline = read_table(args.baseline) if args.baseline else None
     evaluated = read_all_evaluated(args.evaluated) if args.evaluated else ()
@@ -58,4 +58,4 @@ def done_so_far(plan: Plan, runs: Path, data: Path) -> tuple[DataFrame, DataFram
         table, picked = Path(folder, "runs.parquet"), Path(folder, "pictures.parquet")
         collect(plan, runs, table)
         pictures(plan, read_table(table), runs, data, picked)
-        return read_table(table), read_table(picked)
+        return read_table(table), read_parquet(picked, "cifarbench pictures")

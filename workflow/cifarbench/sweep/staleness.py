@@ -43,7 +43,7 @@ def standings(table: pd.DataFrame, verified: Verified, here: str | None = None) 
     The newest run is the one that finished, or was verified, last: of all, of those of the same model, or of
     those on the same data set. `here` are the sources that count in place of its own.
     """
-    if "finished" not in table:  # no run has a record yet
+    if "finished" not in table or table["finished"].isna().all():  # no run has a record yet
         return {}
     done = table.dropna(subset=["finished"])
     by_run = verified.by_run()
