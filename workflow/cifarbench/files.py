@@ -23,11 +23,14 @@ os.umask(UMASK)
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it when the block ends well, remove it otherwise.
 
+    What a killed process left there is removed too.
+
     Raise UserError when the system refuses, for example because the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_strays(path)
         yield temporary
         temporary.chmod(0o666 & ~UMASK)  # some libraries write files that only their owner may read
         temporary.replace(path)
