@@ -31,7 +31,7 @@ check: $(READY) ## style, workflow lint and types
 	snakemake --lint
 	mypy
 
-soak: $(READY) ## archives and folders made and damaged at random, thousands of them; prints what came
+soak: $(READY) ## archives, folders, configs and tables damaged at random, commands killed, thousands of times; prints what came
 	python tests/faults/soak.py --cases $(or $(CASES),2000)
 
 bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale, fingerprints; about 50 minutes on 2 cores

@@ -25,6 +25,7 @@ Case = Callable[[int, Path], str]
 
 def fuzzers() -> dict[str, Case]:
     """Return the fuzzers by name."""
+    sys.path.insert(0, str(HERE.parent))  # for what the tests share
     found = {}
     for path in sorted(HERE.glob("fuzz_*.py")):
         spec = importlib.util.spec_from_file_location(path.stem, path)
