@@ -110,7 +110,7 @@ def test_older_records_repeat_their_first_epoch(
     # Once is enough: after that they have the fingerprint of the code that repeated them.
     monkeypatch.setattr("cifarbench.sweep.verify.by_first_epoch", None)
     verify(results, digits, "--again")
-    assert capsys.readouterr().out.count("same by fingerprint (fingerprint)") == 3
+    assert capsys.readouterr().out.count("(fingerprint of what repeated its first epoch to the bit)") == 3
     # And a slip between does not take it away.
     with monkeypatch.context() as slip:
         plain = LOSSES["cross_entropy"]
@@ -118,7 +118,7 @@ def test_older_records_repeat_their_first_epoch(
         verify(results, digits, "--again", code=1)
     assert capsys.readouterr().out.count("differs: loss of step 1") == 3
     verify(results, digits, "--again")
-    assert capsys.readouterr().out.count("same by fingerprint (fingerprint)") == 3
+    assert capsys.readouterr().out.count("(fingerprint of what repeated its first epoch to the bit)") == 3
 
 
 def test_another_machine_compares_fingerprints_only(

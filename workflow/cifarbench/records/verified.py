@@ -31,7 +31,7 @@ class Verification(BaseModel):
     outcome: Literal["bits", "fingerprint", "differs"]
     """The same to the bit, the same but for rounding, or not."""
     compared: str
-    """What was: `first epoch`, `first 10 steps`, `fingerprint`."""
+    """What was, in words: first epoch, first steps, fingerprint."""
     difference: str | None
     fingerprint: Fingerprint | None
     """Of code that repeated the first epoch of an older record, which has none of its own."""

@@ -172,7 +172,8 @@ def replay(record: Record, shared: Shared, model: Path, before: Verification | N
     same_weights = here is not None and here.initial_weights_sha256 == known.initial_weights_sha256
     if same_weights and repeats(record, shared, own):
         return Finding("bits", f"first {len(record.first_losses)} steps")
-    return Finding("fingerprint", "fingerprint", None, repeated)
+    compared = "fingerprint of what repeated its first epoch to the bit" if repeated else "fingerprint"
+    return Finding("fingerprint", compared, None, repeated)
 
 
 def repeats(record: Record, shared: Shared, own: Path | None) -> bool:
