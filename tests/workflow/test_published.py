@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.repository import REPOSITORY, snakemake
 
 REPORTS = REPOSITORY / "reports"
-SOURCES = ("plan.json", "runs.parquet")
+SOURCES = ("plan.json", "runs.parquet", "verified.json")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
