@@ -36,6 +36,7 @@ NAMES = {
     "config",
     "datasets",
     "varied",
+    "compare",
 }
 
 
@@ -126,7 +127,7 @@ def poisoned(shown: list[str], poison: Poison) -> Iterator[str]:
         "Traceback\nRuntimeError: oh": "log",
         "w": "claim",
         "d": "class",
-        "learning rate 0.002": "label",
+        "learning rate 0.004": "label",
         "Synthetic Processor": "device",
     }
     by_number = {match[1]: text for text in poison.texts.values() if (match := re.search("§(\\d+)§", text))}
@@ -156,7 +157,8 @@ def test_the_files_beside_the_page_are_whole(tmp_path: Path) -> None:
         assert len(set(bars)) == 1
         assert "<" not in "".join(markdown)
         latex = (tmp_path / f"tables/{name}.tex").read_text()
-        bare = re.sub(r"\\[&%$#_{}]|\\[a-z]+\{\}", "", latex)
+        assert latex.startswith("% Needs ")
+        bare = re.sub(r"\A%.*|\\[&%$#_{}]|\\[a-z]+\{\}", "", latex)
         assert not re.search(r"[%$#^~|<>]", bare)
         counts = [line.count("&") for line in bare.splitlines() if "&" in line]
         assert len(set(counts)) == 1

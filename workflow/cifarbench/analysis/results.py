@@ -11,6 +11,7 @@ from cifarbench.analysis.compare import Comparison
 from cifarbench.analysis.compare import compare as compare_tables
 from cifarbench.analysis.configuration import Configuration, best_first, configuration
 from cifarbench.analysis.family import Family, Rival
+from cifarbench.analysis.names import study_names, table_names
 from cifarbench.analysis.stats import single_seed_noise
 from cifarbench.analysis.verdicts import Verdict, judge_all
 from cifarbench.plan.plan import Plan, PlannedStudy
@@ -50,13 +51,10 @@ class Results:
     @cached_property
     def families(self) -> dict[str, Family]:
         """Return all configurations that have a run by data set, in the order of the plan."""
-        labels: dict[str, str] = {}
-        for study in self.plan.studies:
-            for key, label in study.labels.items():
-                labels.setdefault(key, label if len(self.plan.studies) == 1 else f"{study.name}: {label}")
+        names = table_names(self.plan, self.done["configuration"])
         by_dataset: dict[str, list[Configuration]] = {}
         for key, rows in self.done.groupby("configuration", sort=False):
-            found = configuration(str(key), labels[str(key)], rows)
+            found = configuration(str(key), names[str(key)], rows)
             by_dataset.setdefault(found.first("data.name"), []).append(found)
         return {name: Family(name, found) for name, found in sorted(by_dataset.items())}
 
@@ -64,10 +62,10 @@ class Results:
     def studies(self) -> list["Measured"]:
         """Return each study that has a run, once for each of its data sets."""
         return [
-            Measured(study, family, *self._named(study, family), members, *family.beside_best(members))
+            measured(study, family, *self._named(study, family), members)
             for study in self.plan.studies
             for family in self.families.values()
-            if (members := [c._replace(label=study.labels[c.key]) for c in family.of(study)])
+            if (members := family.of(study))
         ]
 
     def _named(self, study: PlannedStudy, family: Family) -> tuple[str, str]:
@@ -122,12 +120,22 @@ class Measured(NamedTuple):
     configurations: list[Configuration]
     best: Configuration
     rivals: list[Rival]
+    shared: list[str]
+    """What is said once for all configurations, because their labels share it."""
 
     @property
     def noise(self) -> float | None:
         """The standard deviation over seeds of a typical configuration of which no run collapsed."""
         stable = [c for c in self.configurations if not any(self.family.collapsed(c))]
         return single_seed_noise([c.accuracies for c in stable])
+
+
+def measured(
+    study: PlannedStudy, family: Family, name: str, title: str, members: list[Configuration]
+) -> Measured:
+    labels, shared = study_names({c.key: study.labels[c.key] for c in members})
+    called = [c._replace(label=labels[c.key]) for c in members]
+    return Measured(study, family, name, title, called, *family.beside_best(called), shared)
 
 
 class OnFront(NamedTuple):

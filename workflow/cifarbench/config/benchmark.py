@@ -6,7 +6,7 @@ Nothing here imports torch, because Snakemake reads this at every call.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -64,6 +64,9 @@ class Study(_Strict):
     name: Slug
     title: Prose = Field(description="heading in the report")
     question: Prose = Field("", description="what the reader wants to know")
+    compare: Literal["best", "previous"] = Field(
+        "best", description="beside what each configuration stands: the best one, or the one before it"
+    )
     defaults: dict[str, Any] = Field({}, description="knobs of every run of this study")
     runs: list[dict[str, Any]] = Field(
         min_length=1, description="knobs of each run, and a label; a list value is an axis of a grid"

@@ -1,7 +1,7 @@
 """From a config to every run that it asks for, each with its id and the studies that need it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ class PlannedStudy(Frozen):
     name: str
     title: str
     question: str
+    compare: Literal["best", "previous"] = "best"
     varied: list[str]
     labels: dict[str, str]
     runs: list[str]
@@ -99,6 +100,7 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
         name=study.name,
         title=study.title,
         question=study.question,
+        compare=study.compare,
         varied=varied,
         labels=_labels(config, study, labelled, varied),
         runs=[run.id for run, _ in sorted(labelled, key=lambda one: place[one[0].configuration])],

@@ -34,6 +34,7 @@ class StoredStudy(Frozen):
     name: Slug
     title: Prose
     question: Prose
+    compare: Literal["best", "previous"] = "best"
     varied: list[str]
     configurations: dict[str, Uses]
 
@@ -121,7 +122,7 @@ def restored(plan: StoredPlan) -> Plan:
         runs |= {run.id: run for run in own}
         studies.append(
             PlannedStudy(
-                **study.model_dump(include={"name", "title", "question", "varied"}),
+                **study.model_dump(exclude={"configurations"}),
                 labels={key: uses.label for key, uses in study.configurations.items()},
                 runs=[run.id for run in own],
             )

@@ -1,5 +1,6 @@
-// Sort, filter and choose columns of the table, all kept in the page's address; copy commands; draw charts;
-// show the images on which two models disagree. Without this script the page says all but the charts.
+// Sort, filter and choose columns of the table, and open a run's card, all kept in the page's address; copy
+// commands and citations; explain words; draw charts and answer taps on them; filter claims and images.
+// Without this script the page says all but the charts and the cards.
 "use strict";
 const make = (tag, settings, ...children) => {
   const element = Object.assign(document.createElement(tag), settings);
@@ -7,12 +8,22 @@ const make = (tag, settings, ...children) => {
   return element;
 };
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+const narrow = matchMedia("(max-width: 70rem)");
+
+// The menu is a column on a wide screen and a bar on a narrow one.
+const menu = document.querySelector("nav details");
+const fold = () => { menu.open = !narrow.matches; };
+narrow.addEventListener("change", fold);
+fold();
+menu.addEventListener("click", (event) => { if (event.target.closest("a")) fold(); });
+
+const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+const write = () => history.replaceState(null, "", state.size ? `#${state}` : location.pathname + location.search);
 
 const table = document.querySelector("table.configurations");
 if (table) {
   const headings = [...table.tHead.rows[0].cells];
   const rows = [...table.tBodies[0].rows];
-  const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
   const optional = headings.filter((heading) => "optional" in heading.dataset).map((heading) => heading.dataset.key);
   const value = (row, column) => {
     const cell = row.cells[column];
@@ -25,11 +36,12 @@ if (table) {
   const remember = (name, text) => {
     if (text) state.set(name, text);
     else state.delete(name);
-    history.replaceState(null, "", state.size ? `#${state}` : location.pathname + location.search);
+    write();
     show();
   };
 
-  const search = make("input", { type: "search", placeholder: "Filter, for example: vgg16 dropout=0.5" });
+  const placeholder = table.dataset.example ? `Filter, for example: ${table.dataset.example}` : "Filter";
+  const search = make("input", { type: "search", placeholder });
   search.setAttribute("aria-label", "Filter configurations by words of their name or by knob=value");
   search.value = state.get("filter") ?? "";
   search.addEventListener("input", () => remember("filter", search.value));
@@ -61,9 +73,10 @@ if (table) {
   headings.forEach((heading) => {
     const button = make("button", { type: "button" }, ...heading.childNodes);
     heading.append(button);
+    const first = heading.dataset.first ?? "down";
     button.addEventListener("click", () => {
-      const again = state.get("sort") === heading.dataset.key;
-      state.set("order", again && state.get("order") === "down" ? "up" : "down");
+      const again = state.get("sort") === heading.dataset.key && state.get("order") === first;
+      state.set("order", again ? (first === "down" ? "up" : "down") : first);
       remember("sort", heading.dataset.key);
     });
   });
@@ -81,35 +94,165 @@ if (table) {
     });
     for (const row of rows) row.hidden = !wanted.every((word) => matches(row, word));
     const left = rows.filter((row) => !row.hidden).length;
-    shown.textContent = left === rows.length ? "" : `${left} of ${rows.length}`;
+    shown.textContent = left === rows.length ? "" : left ? `${left} of ${rows.length}` : "No configuration has all of these words; take one away.";
     const away = hidden();
     for (const [key, box] of boxes) box.checked = !away.has(key);
     const places = headings.flatMap((heading, n) => (away.has(heading.dataset.key) ? [n + 1] : []));
     style.textContent = places.map((n) => `.configurations tr > :nth-child(${n}) { display: none; }`).join("\n");
   }
   show();
+
+  // Cards: a run's or a configuration's, at #run=….
+  const cards = json("cards");
+  const keyOf = (name) => (cards.runs[name] ? name : Object.keys(cards.runs).find((key) => cards.runs[key].some(([run]) => run === name)));
+  const openCard = (name) => {
+    const row = document.getElementById(`run=${keyOf(name)}`);
+    const details = row?.querySelector("details");
+    if (!details) return;
+    row.hidden = false;
+    details.open = true;
+    row.scrollIntoView({ block: "center" });
+  };
+  for (const details of table.querySelectorAll("[data-card]")) {
+    details.addEventListener("toggle", () => {
+      const key = details.dataset.card;
+      if (details.open && !details.querySelector(".cite")) details.append(card(key, cards, details));
+      if (details.open) state.set("run", key);
+      else if (state.get("run") === key) state.delete("run");
+      write();
+    });
+  }
+  addEventListener("hashchange", () => {
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("run");
+    if (wanted) openCard(wanted);
+  });
+  if (state.get("run")) openCard(state.get("run"));
 }
 
-document.addEventListener("toggle", (event) => {
-  if (!event.target.open) return;
-  for (const place of event.target.querySelectorAll("[data-command]:not(:has(.copy))")) {
-    const button = make("button", { type: "button", className: "copy" }, "copy command");
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(place.dataset.command);
-      button.textContent = "copied";
-    });
-    place.append(" ", button);
+const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
+
+function commandsFor(key, cards) {
+  const runs = cards.runs[key];
+  const dataset = cards.datasets[key];
+  const commit = Object.fromEntries(cards.facts[runs[0][3]]).Commit?.split(",")[0];
+  const setup = [
+    `git clone ${cards.citation.address ? quote(cards.citation.address) : "ADDRESS-OF-THIS-REPOSITORY"} cifarbench`,
+    "cd cifarbench",
+    ...(commit ? [`git checkout ${quote(commit)}`] : []),
+    "make .venv/.ready",
+    ". .venv/bin/activate",
+  ];
+  const folder = (run) => `results/runs/${run}`;
+  const trains = runs.map(([run, , flags]) => `cifarbench train ${flags} --data ${quote(`data/${dataset}`)} --output ${quote(folder(run))}`);
+  const read = `python -c "import json, sys; print(*(json.load(open(f))['final']['test']['top1'] for f in sys.argv[1:]))"`;
+  const files = runs.map(([run]) => quote(`${folder(run)}/metrics.json`)).join(" ");
+  return [...setup, ...(cards.setup[dataset] ?? []), ...trains.map((line) => line.replace("  ", " ")), `${read} ${files}`].join("\n");
+}
+
+function card(key, cards, details) {
+  const runs = cards.runs[key];
+  const name = details.querySelector("summary").textContent.trim();
+  const cells = [...details.closest("tr").cells];
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.dataset.key);
+  const cell = (which) => cells[heads.indexOf(which)].textContent.trim();
+  const facts = new Map();
+  for (const [run, seed, , number] of runs) {
+    for (const [title, said] of cards.facts[number]) {
+      const values = facts.get(title) ?? facts.set(title, new Map()).get(title);
+      values.set(said, [...(values.get(said) ?? []), seed]);
+    }
   }
-}, true);
+  const list = make("dl", {}, ...[...facts].map(([title, values]) =>
+    make("div", {}, make("dt", {}, title), make("dd", {}, ...[...values].map(([said, seeds]) =>
+      make("div", {}, values.size > 1 ? `${said} (seed ${seeds.join(", ")})` : said))))));
+  const seeds = runs.map(([, seed]) => seed).join(", ");
+  const address = [cards.citation.address, `#run=${key}`].filter(Boolean).join(" ");
+  const { author, title, version, date } = cards.citation;
+  const sentence = `${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key]}, n = ${runs.length} (seed ${seeds}). ${author}: ${title}, ${date}. cifarbench ${version}. ${address}`;
+  const braces = (text) => text.replace(/[{}\\%&$#_^~]/g, (mark) => ({ "\\": "\\textbackslash{}", "^": "\\^{}", "~": "\\~{}" })[mark] ?? `\\${mark}`);
+  const bibtex = `@misc{cifarbench-${key.replace(/[^\w-]+/g, "-")},\n  author = {{${braces(author)}}},\n  title = {${braces(title)}},\n  year = {${date.slice(0, 4)}},\n  note = {${braces(`${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key]}, n = ${runs.length}; cifarbench ${version}; ${address}`)}}\n}`;
+  const commands = make("pre", { tabIndex: 0 }, commandsFor(key, cards));
+  const copies = [["Copy the commands", commands.textContent], ["Copy as text", sentence], ["Copy as BibTeX", bibtex]].map(([label, text]) => {
+    const button = make("button", { type: "button", className: "copy" }, label);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    });
+    return button;
+  });
+  return make("div", { className: "cite" },
+    make("p", {}, `${cell("test_accuracy")} test accuracy, loss ${cell("test_loss")}, ${cell("seconds")} of training.`),
+    list, make("p", {}, "From nothing to these figures:"), commands, make("p", {}, ...copies));
+}
+
+// Words are explained where they stand, and dots tell their values where a finger or a mouse is near.
+const bubble = document.body.appendChild(make("div", { id: "bubble", role: "status" }));
+const tell = (text, x, y) => {
+  bubble.textContent = text;
+  bubble.classList.toggle("visible", Boolean(text));
+  const { width, height } = bubble.getBoundingClientRect();
+  bubble.style.left = `${Math.max(4, Math.min(x - width / 2, innerWidth - width - 4))}px`;
+  bubble.style.top = `${y - height - 12 < 4 ? y + 16 : y - height - 12}px`;
+};
+const words = json("words");
+const explain = (term) => {
+  const { left, width, top } = term.getBoundingClientRect();
+  tell(words[term.dataset.term] ?? "", left + width / 2, top);
+};
+document.addEventListener("focusin", (event) => { if (event.target.matches(".term")) explain(event.target); });
+document.addEventListener("focusout", () => tell(""));
+addEventListener("scroll", () => tell(""), { passive: true, capture: true });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") tell(""); });
+
+const nearest = (candidates, x, y) => {
+  let best = null;
+  for (const [text, px, py] of candidates) {
+    const distance = Math.hypot(px - x, py - y);
+    if (!best || distance < best.distance) best = { text, px, py, distance };
+  }
+  return best;
+};
+const dots = (strip) => [...strip.querySelectorAll("[data-tip]")].map((dot) => {
+  const { left, top, width, height } = dot.getBoundingClientRect();
+  return [dot.dataset.tip, left + width / 2, top + height / 2];
+});
+const points = (chart) => {
+  if (!chart.view) return [];
+  const { left, top } = chart.querySelector("svg").getBoundingClientRect();
+  const [dx, dy] = chart.view.origin();
+  const [x, y] = ["x", "y"].map((name) => chart.view.scale(name));
+  const [across, up] = chart.near;
+  return chart.data.filter((row) => !chart.off?.includes(row.label) && row[up] != null)
+    .map((row) => [`${row.label}: ${row.says ?? `${row.line}, epoch ${row.epoch}: ${row.value}`}`, left + dx + x(row[across]), top + dy + y(row[up])]);
+};
+const answer = (event, reach) => {
+  const place = event.target.closest?.(".strip svg, .chart");
+  if (!place) return false;
+  const found = nearest(place.matches(".chart") ? points(place) : dots(place), event.clientX, event.clientY);
+  tell(found && found.distance <= reach ? found.text : "", found?.px, found?.py);
+  return true;
+};
+document.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") answer(event, 24); });
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".term")) explain(event.target.closest(".term"));
+  else if (!answer(event, Infinity)) tell("");
+});
 
 async function draw(chart, specifications) {
-  const { columns, curves, rows } = json(chart.dataset.rows);
-  const named = (row) => Object.fromEntries(columns.map((name, n) => [name, row[n + 1]]));
-  const data = rows[chart.dataset.part].map((row) => (columns ? { ...curves[row[0]], ...named(row) } : row));
-  const specification = { ...specifications[chart.dataset.chart], datasets: { rows: data } };
-  const settings = { actions: false, ast: true, renderer: "svg", tooltip: { disableDefaultStyle: true } };
+  const { curves, banded, rows } = json(chart.dataset.rows);
+  const { chart: layout, near } = specifications[chart.dataset.chart];
+  const given = rows[chart.dataset.part];
+  const line = ([number, epoch, ...values]) => {
+    const { lines, jumps, ...curve } = curves[number];
+    const at = { ...curve, epoch, jump: false };
+    if (banded) return [{ ...at, line: lines[0], seed: lines[0], value: values[0], low: values[1], high: values[2], jump: jumps.includes(epoch) }];
+    return lines.map((name, n) => ({ ...at, line: name, seed: name, value: values[n], jump: n === 0 && jumps.includes(epoch) }));
+  };
+  chart.near = near;
+  chart.data = curves ? given.flatMap(line) : given;
+  const settings = { actions: false, ast: true, logLevel: 1, renderer: "svg", tooltip: false }; // a layer may be empty
   const drawing = chart.appendChild(make("div", { ariaHidden: "true" })); // the chart's label says it
-  chart.view = (await vegaEmbed(drawing, specification, settings)).view;
+  chart.view = (await vegaEmbed(drawing, { ...layout, datasets: { rows: chart.data } }, settings)).view;
 }
 (async () => {
   const specifications = json("charts");
@@ -121,27 +264,51 @@ async function draw(chart, specifications) {
     const buttons = [...linked.querySelectorAll("[aria-pressed]")];
     linked.addEventListener("click", (event) => {
       const button = event.target.closest("[aria-pressed]");
-      button?.setAttribute("aria-pressed", button.getAttribute("aria-pressed") === "false");
-      const off = buttons.filter((other) => other.getAttribute("aria-pressed") === "false");
-      for (const { view } of linked.querySelectorAll(".chart")) {
-        view.signal("hidden", off.map((other) => other.textContent)).runAsync();
+      if (!button) return;
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") === "false");
+      const off = buttons.filter((other) => other.getAttribute("aria-pressed") === "false").map((other) => other.textContent);
+      for (const chart of linked.querySelectorAll(".chart")) {
+        chart.off = off;
+        chart.view.signal("hidden", off).runAsync();
       }
     });
   }
 })();
 
-for (const pictures of document.querySelectorAll(".pictures:has(select)")) {
-  const [first, second] = pictures.querySelectorAll("select");
-  const only = pictures.querySelector("input");
+const claims = document.getElementById("claim-filters");
+if (claims) {
+  const [project, outcome] = claims.querySelectorAll("select");
+  const show = () => {
+    let left = 0;
+    for (const block of document.querySelectorAll(".project")) {
+      const fits = [...block.querySelectorAll(".card")].filter((card) => {
+        card.hidden = Boolean(outcome.value) && card.dataset.outcome !== outcome.value;
+        return !card.hidden;
+      });
+      block.hidden = (Boolean(project.value) && block.dataset.project !== project.value) || (Boolean(outcome.value) && !fits.length);
+      left += block.hidden ? 0 : fits.length;
+    }
+    claims.querySelector("output").textContent = left ? `${left} claims tested` : "No tested claim is of this kind.";
+  };
+  for (const control of [project, outcome]) control.addEventListener("change", show);
+  claims.hidden = false;
+  show();
+}
+
+for (const pictures of document.querySelectorAll(".pictures")) {
+  const which = pictures.querySelector("select");
   const items = [...pictures.querySelectorAll("li")];
   const show = () => {
+    const [kind, first, second] = which.value.split(" ");
     for (const item of items) {
       const answers = item.dataset.answers.split(" ");
-      item.hidden = only.checked && answers[first.value] === answers[second.value];
+      item.hidden = (kind === "wrong" && answers[first] === item.dataset.true) || (kind === "differ" && answers[first] === answers[second]);
     }
-    pictures.querySelector("output").textContent = `${items.filter((item) => !item.hidden).length} of ${items.length}`;
+    const left = items.filter((item) => !item.hidden).length;
+    const none = kind === "wrong" ? "it gets all of these right" : "they agree on all of these";
+    pictures.querySelector("output").textContent = `${left} of ${items.length}${left ? "" : `: ${none}`}`;
   };
-  for (const control of [first, second, only]) control.addEventListener("change", show);
+  which.addEventListener("change", show);
   pictures.querySelector(".controls").hidden = false;
   show();
 }

@@ -1,11 +1,11 @@
 """Render the report, one HTML file that opens offline: `cifarbench report PLAN TABLE --output reports`.
 
-A pure function of the plan, the table of records and the pictures: same inputs, same bytes. A section is one
-function in `sections` and one line in SECTIONS there.
+A pure function of the plan, the table of records and the pictures: same inputs, same bytes.
 """
 
 import base64
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,6 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from cifarbench import __version__
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.files import atomic, write_text
@@ -24,13 +23,16 @@ from cifarbench.plan.stored import write_plan
 from cifarbench.records.evaluated import Evaluated
 from cifarbench.records.metrics import METRICS
 from cifarbench.records.verified import Verified, write_verified
-from cifarbench.report import answer, charts, sections, words
+from cifarbench.report import answer, charts, words
+from cifarbench.report.citation import citation
 from cifarbench.report.figures import Drawing
+from cifarbench.report.section import Section, all_sections
+from cifarbench.report.sections.glossary import WORDS
 from cifarbench.report.tables import KINDS, all_tables, write_tables
 from cifarbench.words import count
 
 PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
-FIGURES, TABLES = "figures", "tables"
+FIGURES, TABLES, CAPTIONS = "figures", "tables", "captions.txt"
 
 
 def render(
@@ -54,20 +56,20 @@ def render(
     results = Results(plan, table, speed, baseline, pictures, evaluated, verified)
     if results.ranked:
         charts.library()  # takes as long as the figures
-    made = [section for make in sections.SECTIONS for section in make(results)]
+    made = list(all_sections(results))
     tables = all_tables(results)
     write_plan(plan, output / PLAN)
     write_table(table, output / TABLE)
     write_verified(verified, output)
-    write_figures([drawing for section in made for drawing in section.drawings], output / FIGURES)
+    write_figures([plot.draw() for section in made for plot in section.plots], output / FIGURES)
     write_tables(tables, output / TABLES)
     remove_others(output / TABLES, set(tables), KINDS)
     write_text(output / PAGE, page(results, made, list(tables)))
 
 
-def page(results: Results, made: list[sections.Section], tables: list[str]) -> str:
+def page(results: Results, made: list[Section], tables: list[str]) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("cifarbench", "report"),
+        loader=jinja2.PackageLoader("cifarbench", "report"),  # macros, and blocks in sections/
         autoescape=True,
         finalize=words.printable,
         undefined=jinja2.StrictUndefined,
@@ -77,36 +79,50 @@ def page(results: Results, made: list[sections.Section], tables: list[str]) -> s
     environment.filters.update(
         percent=words.percent,
         number=words.number,
+        duration=words.duration,
         spread=words.spread,
         count=count,
         json=as_json,
         sha256=sha256,
     )
-    drawn = any(section.block in ("cost", "study") for section in made)
+    environment.globals.update(metrics=METRICS)
     own = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+    drawn = bool(results.ranked)
     return environment.get_template("page.html.j2").render(
         plan=results.plan,
         sections=made,
+        menu=menu(made),
         summary=answer.summary(results),
-        findings=answer.findings(results),
-        told=answer.FINDINGS,
         headline=answer.headline(results),
-        metrics=METRICS,
+        words=WORDS,
         tables=tables,
         table_kinds=KINDS,
-        version=__version__,
+        citation=citation(results),
         charts=charts.specifications() if drawn else None,
         scripts=[*([charts.library().result()] if drawn else []), own],
     )
 
 
+def menu(made: list[Section]) -> list[tuple[str, list[tuple[str, str, Sequence[tuple[str, str]]]]]]:
+    """Return the links of the menu, each with its parts, by the group that they stand in, if any."""
+    return [
+        (group, [(section.anchor, section.title, section.parts) for section in sections])
+        for group, sections in itertools.groupby(made, key=lambda section: section.group)
+    ]
+
+
 def write_figures(drawings: list[Drawing], folder: Path) -> None:
-    """Write each figure as SVG and PDF."""
+    """Write each figure as SVG and PDF, and the captions of all."""
     folder.mkdir(parents=True, exist_ok=True)
     for drawing in drawings:
         write_text(folder / f"{drawing.name}.svg", drawing.svg)
         with atomic(folder / f"{drawing.name}.pdf") as temporary:
             temporary.write_bytes(drawing.pdf)
+    if drawings:
+        captions = "\n\n".join(f"{drawing.name}: {drawing.caption}" for drawing in drawings)
+        write_text(folder / CAPTIONS, f"{captions}\n")
+    else:
+        (folder / CAPTIONS).unlink(missing_ok=True)
     remove_others(folder, {drawing.name for drawing in drawings}, ("svg", "pdf"))
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 from cifarbench.analysis.configuration import SHOWN, Configuration
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
+from cifarbench.analysis.verdicts import Verdict
 from cifarbench.files import write_text
-from cifarbench.records.metrics import METRICS, Metric
+from cifarbench.records.metrics import METRICS
+from cifarbench.report.contrasts import contrasts
 from cifarbench.report.words import printable
 
 KINDS = ("csv", "parquet", "md", "tex")
@@ -50,9 +52,10 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
         write_table(table, folder / f"{name}.parquet")
         csv, markdown, latex = (_each_text(table, escape) for escape in (for_csv, for_markdown, for_latex))
         write_text(folder / f"{name}.csv", csv.to_csv(index=False, lineterminator="\n"))
-        text = markdown.map(_written).to_markdown(index=False, disable_numparse=True)
+        sides = ["right" if is_number(table[name]) else "left" for name in table]
+        text = markdown.map(_written).to_markdown(index=False, disable_numparse=True, colalign=sides)
         write_text(folder / f"{name}.md", f"{text}\n")
-        write_text(folder / f"{name}.tex", latex.map(_written).to_latex(index=False))
+        write_text(folder / f"{name}.tex", booktabs(latex, table))
 
 
 def _each_text(table: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFrame:
@@ -64,8 +67,23 @@ def _each_text(table: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFram
     return table.map(escaped).rename(columns=escaped)
 
 
+def booktabs(escaped: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Return a table for the package booktabs, numbers to the right."""
+    sides = "".join("r" if is_number(table[name]) else "l" for name in table)
+    return "% Needs \\usepackage{booktabs}.\n" + escaped.map(_written).to_latex(
+        index=False, column_format=sides
+    )
+
+
+def is_number(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
 def _written(value: Any) -> str:
-    return "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Write a value in few digits; whole numbers whole."""
+    if not isinstance(value, float):
+        return str(value)
+    return "" if pd.isna(value) else f"{value:.0f}" if value == int(value) else f"{value:.4g}"
 
 
 def for_csv(text: str) -> str:
@@ -87,50 +105,54 @@ def _configuration(c: Configuration) -> dict[str, Any]:
         "id": c.key,
         "data set": c.first("data.name"),
         "model": c.first("config.model"),
-        "seeds": len(c.runs),
+        "n": len(c.runs),
     }
     for name in SHOWN:
         metric, seeds = METRICS[name], c.metrics.get(name)
         heading = metric.heading.lower()
-        centre, low, high = seeds[1:] if seeds else (None, None, None)
-        row[heading] = _scaled(centre, metric)
+        row[heading] = None if seeds is None else metric.factor * seeds.centre
         if metric.varies:
-            row |= {f"{heading}, low": _scaled(low, metric), f"{heading}, high": _scaled(high, metric)}
+            for end in ("low", "high"):
+                value = None if seeds is None else getattr(seeds, end)
+                row[f"{heading} {end}"] = None if value is None else metric.factor * value
     return row
-
-
-def _scaled(value: float | None, metric: Metric) -> float | None:
-    return None if value is None else metric.factor * value
 
 
 def _differences(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "study": measured.name,
-            "best": measured.best.label,
-            "other": rival.configuration.label,
-            "seeds of the best": rival.difference.seeds[0],
-            "seeds of the other": rival.difference.seeds[1],
-            "difference (points)": 100 * interval.mean,
-            "low": 100 * interval.low,
-            "high": 100 * interval.high,
-            "configurations in the family": rival.number,
-            "told apart": "yes" if rival.differs else "no",
+            "first": contrast.first.label,
+            "second": contrast.second.label,
+            "n first": len(contrast.first.runs),
+            "n second": len(contrast.second.runs),
+            "difference (points)": 100 * contrast.rival.interval.mean,
+            "low": 100 * contrast.rival.interval.low,
+            "high": 100 * contrast.rival.interval.high,
+            "p": contrast.rival.p,
+            "told apart": "yes" if contrast.rival.differs else "no",
         }
         for measured in results.studies
-        for rival in measured.rivals
-        if rival.difference is not None and (interval := rival.interval) is not None
+        for contrast in contrasts(measured)
+        if contrast.rival.interval is not None
     ]
 
 
 def _claims(results: Results) -> list[dict[str, Any]]:
     return [
         {
-            "claim": judged.claim.says,
-            "source": judged.claim.source,
-            "verdict": judged.outcome,
-            "seeds": judged.seeds,
-            "reason": judged.reason,
+            "claim": verdict.claim.says,
+            "source": verdict.claim.source,
+            "verdict": verdict.outcome,
+            "n": verdict.seeds,
+            "published": _values(verdict, verdict.claim.statement.published),
+            "measured": _values(verdict, verdict.measured),
+            "reason": verdict.reason,
         }
-        for judged in results.verdicts
+        for verdict in results.verdicts
     ]
+
+
+def _values(verdict: Verdict, values: list[float]) -> str:
+    metric = METRICS[verdict.claim.statement.quantities[0].metric]
+    return "; ".join(metric.write(value) for value in values)

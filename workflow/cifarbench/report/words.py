@@ -2,12 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from cifarbench.analysis.configuration import Seeds
 from cifarbench.analysis.stats import Interval
 from cifarbench.records.metrics import METRICS, TIMES
 from cifarbench.words import listed
+
+MINUTES_FROM, HOURS_FROM = 120, 7200  # seconds
+SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -21,11 +25,12 @@ def number(value: float | None, digits: int = 0) -> str:
 
 def spread(seeds: Seeds | None, metric: str) -> str:
     """Write what the seeds of one configuration say: mean ± half the 95 % interval, or from where to where
-    if the mean is not in its middle; of times the median and from the lowest to the highest; of two seeds
-    both values, of one its value."""
+    if the mean is not in its middle; times as `about`; of two seeds both values, of one its value."""
     if seeds is None:
         return "–"
     kind = METRICS[metric]
+    if metric == "seconds":
+        return about(seeds)
     if not kind.varies or len(seeds.values) == 1:
         return kind.write(seeds.centre)
     if seeds.low is None or seeds.high is None:
@@ -38,10 +43,40 @@ def spread(seeds: Seeds | None, metric: str) -> str:
     return f"{kind.number(seeds.centre)} {ends} {kind.unit}".rstrip()
 
 
+def about(seeds: Seeds) -> str:
+    """Write a typical time, and the shortest and the longest if there are several."""
+    if len(seeds.values) < 2:
+        return duration(seeds.centre)
+    ends = _times([min(seeds.values), max(seeds.values)], seeds.centre)
+    return f"{duration(seeds.centre)} ({ends[0]} to {ends[1]})"
+
+
+def duration(seconds: float) -> str:
+    return " ".join([*_times([seconds], seconds), _unit(seconds)])
+
+
+def _unit(seconds: float) -> str:
+    return "s" if seconds < MINUTES_FROM else "min" if seconds < HOURS_FROM else "h"
+
+
+def _times(values: Sequence[float], typical: float) -> list[str]:
+    """Write times in the unit that suits a typical one."""
+    scale = {"s": 1, "min": 60, "h": 3600}[_unit(typical)]
+    digits = 0 if typical / scale >= 10 else 1
+    return [f"{value / scale:,.{digits}f}" for value in values]
+
+
 def points(interval: Interval) -> str:
     """Write a difference of accuracies with its interval, in percentage points."""
-    mean, low, high = (100 * end for end in interval)
-    return f"{mean:.1f} points ({low:.1f} to {high:.1f})"
+    mean, low, high = (METRICS["test_accuracy"].difference(end) for end in interval)
+    return f"{mean} points, {low} to {high}"
+
+
+def few(n: int, singular: str = "", plural: str | None = None) -> str:
+    """Count in a sentence, small numbers in words; the number alone without a noun."""
+    said = SMALL[n] if n < len(SMALL) else f"{n:,}"
+    noun = singular if n == 1 or not singular else plural or f"{singular}s"
+    return f"{said} {noun}".rstrip()
 
 
 def slug(text: str) -> str:

@@ -10,24 +10,25 @@ import pandas as pd
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.predictions import calibration, confusion
 from cifarbench.analysis.results import Results
-from cifarbench.report import figures
+from cifarbench.report import charts, figures
 from cifarbench.report.section import Section
 from cifarbench.report.words import number, percent, slug
 from cifarbench.words import listed
 
+PLACE = 70
 CLASSES = 20  # that tables show at most
 CONFUSIONS = 5  # of each model that are told
 
 
-def failures(results: Results) -> Iterator[Section]:
+def sections(results: Results) -> Iterator[Section]:
     """Where the best of each model fails: classes, confusions, confidence, and the images themselves."""
     for dataset, configurations in results.representatives.items():
         shown = _named(configurations)
         classes = list(shown[0].first("data.classes"))
         confusions = {c.label: confusion(c) for c in shown}
-        sure = [c for c in shown if len(calibration(c)[0])]
+        having = [c for c in shown if len(calibration(c)[0])]
         name = f"calibration-{dataset}"
-        drawings = [figures.reliability(name, sure, _overconfidence(sure))] if sure else []
+        plots = [figures.plot(figures.reliability, name, having, _overconfidence(having))] if having else []
         content = {
             "labels": {c.label: old.label for c, old in zip(shown, configurations, strict=True)},
             **_by_class(shown, classes),
@@ -36,12 +37,14 @@ def failures(results: Results) -> Iterator[Section]:
             if len(classes) <= CLASSES
             else {},
             "names": classes,
-            "calibration": drawings,
-            "legend": figures.legend(sure),
+            "calibration": _overconfidence(having) if having else None,
+            "chart": slug(name),
+            "reliability": charts.reliability_rows(having),
+            "legend": figures.legend(having),
             **_pictures(results, dataset, shown, classes),
         }
         yield Section(
-            slug(f"failures-{dataset}"), f"Where models fail ({dataset})", "failures", content, drawings
+            slug(f"failures-{dataset}"), f"Where models fail ({dataset})", "failures", content, plots
         )
 
 
@@ -80,7 +83,9 @@ def _most_confused(matrix: np.ndarray, names: list[str]) -> list[str]:
     order = np.argsort(-shares, axis=None, kind="stable")[:CONFUSIONS]
     pairs = (np.unravel_index(place, shares.shape) for place in order)
     return [
-        f"{names[a]} for {names[b]} ({percent(float(shares[a, b]), 0)})" for a, b in pairs if shares[a, b] > 0
+        f"{names[a]} → “{names[b]}” {percent(float(shares[a, b]), 0)} of {names[a]} images"
+        for a, b in pairs
+        if shares[a, b] > 0
     ]
 
 
@@ -112,6 +117,7 @@ def _picture(row: pd.Series, names: list[str], voters: list[str]) -> dict[str, A
     return {
         "source": "data:image/png;base64," + base64.b64encode(row["png"]).decode(),
         "image": row["image"],
+        "true": row["label"],
         "label": names[row["label"]],
         "wrong": row["wrong"],
         "answers": " ".join(str(answer) for answer in row["answers"]),

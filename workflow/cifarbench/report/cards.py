@@ -1,0 +1,84 @@
+"""What a row of the table unfolds into: whatever is needed to cite a figure and to make it again.
+
+Facts that many runs share are kept once; page.js lays a card out when its row is opened.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cifarbench.analysis.results import Results
+from cifarbench.config.benchmark import Dataset, is_url
+from cifarbench.config.flags import flags
+from cifarbench.report.citation import citation
+from cifarbench.sweep.staleness import standings
+
+FACTS = {
+    "Commit": "code.commit",
+    "Device": "environment.device_name",
+    "Threads": "environment.threads",
+    "Platform": "environment.platform",
+    "Python": "environment.python",
+}
+VERSIONS = "environment.versions."
+
+
+def cards(results: Results) -> dict[str, Any]:
+    """Return the facts of all runs, each set once, and for each configuration its runs: id, seed, flags of
+    `cifarbench train`, and the number of its facts."""
+    sets: dict[tuple[tuple[str, str], ...], int] = {}
+    places = standings(results.table, results.verified)
+    configs = {run.id: run.config for run in results.plan.runs}
+    found: dict[str, list[list[Any]]] = {}
+    for row in results.done.to_dict("records"):
+        run, config = str(row["run"]), configs[str(row["run"])]
+        facts = tuple({**facts_of(row), "Behaviour": ": ".join(filter(None, places[run]))}.items())
+        number = sets.setdefault(facts, len(sets))
+        found.setdefault(str(row["configuration"]), []).append(
+            [run, config.seed, shlex.join(flags(config)), number]
+        )
+    used = {config.dataset for config in configs.values()}
+    return {
+        "facts": [list(map(list, facts)) for facts in sets],
+        "runs": found,
+        "datasets": {key: configs[runs[0][0]].dataset for key, runs in found.items()},
+        "setup": {
+            dataset.name: commands(dataset) for dataset in results.plan.datasets if dataset.name in used
+        },
+        "citation": citation(results),
+    }
+
+
+def facts_of(row: dict[str, Any]) -> dict[str, str]:
+    facts = {title: row.get(column) for title, column in FACTS.items()}
+    said = {title: f"{v:g}" if isinstance(v, float) else str(v) for title, v in facts.items() if known(v)}
+    if row.get("code.dirty") is True:
+        said["Commit"] = f"{said.get('Commit', 'unknown')}, with changes that were not committed"
+    versions = [
+        f"{column.removeprefix(VERSIONS)} {value}"
+        for column, value in row.items()
+        if str(column).startswith(VERSIONS) and known(value)
+    ]
+    data = f"{row['data.name']}, sha256 of the images {row['data.images_sha256']}"
+    return {"Data": data, **said, "Versions": ", ".join(versions)}
+
+
+def known(value: Any) -> bool:
+    return value is not None and not pd.isna(value)
+
+
+def commands(dataset: Dataset) -> list[str]:
+    """Return the commands that make a data set ready."""
+    folder = f"data/{dataset.name}"
+    source = dataset.source
+    lines = []
+    if is_url(source):
+        archive = f"{folder}/{Path(str(source)).name}"
+        fetch = ["--url", str(source), "--sha256", str(dataset.sha256), "--output", archive]
+        lines.append(shlex.join(["cifarbench", "download", *fetch]))
+        source = archive
+    given = ["--source", source] if source else []
+    make = ["--name", dataset.name, "--format", str(dataset.format), *given, "--output", folder]
+    return [*lines, shlex.join(["cifarbench", "normalise", *make])]

@@ -1,0 +1,167 @@
+"""Which differences answer a study's question, and what they say."""
+
+from itertools import combinations
+from typing import NamedTuple
+
+from cifarbench.analysis.configuration import Configuration, best_first
+from cifarbench.analysis.family import Family, Rival
+from cifarbench.analysis.results import Measured
+from cifarbench.analysis.stats import excluded_rate
+from cifarbench.report.words import few, percent, points
+from cifarbench.words import count, listed
+
+MOST = 24  # names that a sentence lists
+
+
+class Contrast(NamedTuple):
+    """Two configurations of a study, the first minus the second; in a grid over models, both of `model`."""
+
+    first: Configuration
+    second: Configuration
+    rival: Rival
+    model: str = ""
+
+    @property
+    def same_runs(self) -> bool:
+        """Whether both trained alike to the bit, as if they were one configuration."""
+        return same_runs(self.first, self.second)
+
+
+def contrasts(measured: Measured) -> list[Contrast]:
+    """Return each step beside the one before where the study says so; the best beside the others of its model
+    in a grid over models; else the best beside the others."""
+    family, members = measured.family, measured.configurations
+    if measured.study.compare == "previous":
+        pairs = zip(members[1:], members, strict=False)
+        return [Contrast(later, earlier, family.beside(later, earlier)) for later, earlier in pairs]
+    if not is_grid_over_models(measured):
+        return [Contrast(measured.best, rival.configuration, rival) for rival in measured.rivals]
+    found = []
+    for model, group in by_model(members).items():
+        best, rivals = family.beside_best(group)
+        found += [Contrast(best, rival.configuration, rival, model) for rival in rivals]
+    return found
+
+
+def by_model(members: list[Configuration]) -> dict[str, list[Configuration]]:
+    groups: dict[str, list[Configuration]] = {}
+    for c in members:
+        groups.setdefault(c.first("config.model"), []).append(c)
+    return groups
+
+
+def is_grid_over_models(measured: Measured) -> bool:
+    """Tell whether every one of several models has several configurations."""
+    groups = by_model(measured.configurations).values()
+    return len(groups) > 1 and all(len(group) > 1 for group in groups)
+
+
+def same_runs(first: Configuration, second: Configuration) -> bool:
+    columns = ("final.test.top1", "final.test.loss")
+    (a, b), (c, d) = ([of.by_seed(column) for column in columns] for of in (first, second))
+    return len(a) > 0 and (a, b) == (c, d)
+
+
+def named(c: Configuration) -> str:
+    """Write a name so that it is seen where it ends."""
+    return f"“{c.label}”"
+
+
+def in_words(contrast: Contrast) -> str:
+    """Say one difference, and whether it is decided."""
+    first, second, rival = named(contrast.first), named(contrast.second), contrast.rival
+    if contrast.same_runs:
+        return f"{first} and {second} are the same experiment: their runs end alike to the bit"
+    if rival.interval is None:
+        return f"{first} and {second} have too few seeds to be compared"
+    if not rival.differs:
+        return f"{first} and {second} cannot be told apart ({points(rival.interval)})"
+    better, worse = (first, second) if rival.interval.mean > 0 else (second, first)
+    return f"{better} beats {worse} ({points(rival.interval)})"
+
+
+def finding(measured: Measured) -> str:
+    """Say what a study shows in a sentence or two."""
+    if len(measured.configurations) < 2:
+        return f"Only {named(measured.best)} has runs."
+    found = contrasts(measured)
+    if measured.study.compare == "previous" or is_grid_over_models(measured):
+        return "; ".join(map(in_words, _strongest_of_each(found))) + "."
+    decided = [contrast for contrast in found if contrast.rival.differs]
+    if decided:
+        return in_words(decided[-1]) + "."
+    if all(contrast.rival.interval is None for contrast in found):
+        return f"Too few seeds to compare {count(len(measured.configurations), 'configuration')}."
+    return (
+        f"No difference between {count(len(measured.configurations), 'configuration')} is beyond seed noise."
+    )
+
+
+def _strongest_of_each(found: list[Contrast]) -> list[Contrast]:
+    """Return of each model the largest difference; without models, all."""
+    last: dict[str, Contrast] = {contrast.model: contrast for contrast in found}
+    return list(last.values()) if "" not in last else found
+
+
+def conclusion(measured: Measured) -> list[str]:
+    """Say what was decided, and what was not."""
+    found = contrasts(measured)
+    if measured.study.compare == "previous" or is_grid_over_models(measured):
+        return [f"{in_words(contrast)}." for contrast in found]
+    best = named(measured.best)
+    lower = [named(contrast.second) for contrast in found if contrast.rival.differs]
+    undecided = [named(contrast.second) for contrast in found if not contrast.rival.differs]
+    if not undecided:
+        return [f"{best} is the most accurate, and each of the others is lower beyond seed noise."]
+    sentences = [f"{best} has the highest mean."]
+    if lower:
+        sentences.append(f"Lower beyond seed noise: {shortened(lower)}.")
+    return [*sentences, f"Not told apart from it: {shortened(undecided)}.", *coincidences(measured)]
+
+
+def shortened(names: list[str]) -> str:
+    more = [count(len(names) - MOST, "more", "more")] if len(names) > MOST else []
+    return listed([*names[:MOST], *more])
+
+
+def coincidences(measured: Measured) -> list[str]:
+    """Name what is one experiment under two names."""
+    pairs = combinations(measured.configurations[:MOST], 2)
+    return [
+        f"{named(a)} and {named(b)} are the same experiment: their runs end alike to the bit."
+        for a, b in pairs
+        if same_runs(a, b)
+    ]
+
+
+def fallen_of(c: Configuration, family: Family) -> dict[int, float]:
+    """Return the accuracies of the collapsed runs by seed."""
+    values = c.by_seed("final.test.top1").items()
+    return {seed: value for (seed, value), fell in zip(values, family.collapsed(c), strict=True) if fell}
+
+
+def collapses(measured: Measured) -> list[str]:
+    """Name the runs that fell far below their configuration's best, and what those without one exclude."""
+    sentences, clean = [], []
+    for c in measured.configurations:
+        fallen = fallen_of(c, measured.family)
+        others = [value for seed, value in c.by_seed("final.test.top1").items() if seed not in fallen]
+        if fallen:
+            told = listed([f"seed {seed}: {percent(value)}" for seed, value in fallen.items()])
+            rest = " to ".join(dict.fromkeys(percent(end(others)) for end in (min, max)))
+            sentences.append(
+                f"In {named(c)}, {few(len(fallen))} of {few(len(c.runs), 'run')} collapsed ({told}); "
+                f"the others reach {rest}."
+            )
+        else:
+            clean.append(len(c.runs))
+    if sentences and clean:
+        rate = percent(excluded_rate(min(clean)), 0)
+        sentences.append(f"Where none of {min(clean)} collapsed, only a rate above {rate} is excluded.")
+    return sentences
+
+
+def ranked(members: list[Configuration], most: int) -> list[Configuration]:
+    """Return the best few in their own order."""
+    kept = {c.key for c in best_first(members)[:most]}
+    return [c for c in members if c.key in kept]

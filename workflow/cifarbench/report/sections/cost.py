@@ -1,0 +1,50 @@
+"""Accuracy against training time, parameters and FLOPs, where they differ."""
+
+from collections.abc import Iterator
+
+from cifarbench.analysis.configuration import COSTS
+from cifarbench.analysis.family import Family
+from cifarbench.analysis.results import OnFront, Results, pareto_front
+from cifarbench.records.metrics import METRICS
+from cifarbench.report import charts, figures
+from cifarbench.report.section import Section
+from cifarbench.report.words import slug, spread
+
+PLACE = 40
+
+
+def sections(results: Results) -> Iterator[Section]:
+    for dataset, family in results.families.items():
+        several = len(results.families) > 1
+        yield from _of(results, family, f"-{dataset}" if several else "", f" ({dataset})" if several else "")
+
+
+def _of(results: Results, family: Family, suffix: str, where: str) -> Iterator[Section]:
+    priced = {cost: [c for c in family.configurations if cost in c.metrics] for cost in COSTS}
+    fronts = {
+        cost: pareto_front(family, cost)
+        for cost in COSTS
+        if (results.same_hardware or cost != "seconds")
+        and len({c.metrics[cost].centre for c in priced[cost]}) > 1
+    }
+    if not fronts:
+        return
+    members = {cost: [member.configuration for member in front] for cost, front in fronts.items()}
+    said = {cost: in_words(front, cost) for cost, front in fronts.items()}
+    plots = [
+        figures.plot(figures.cost, f"cost-{cost}{suffix}", priced[cost], members[cost], cost, said[cost])
+        for cost in fronts
+    ]
+    rows = {cost: charts.cost_rows(priced[cost], members[cost], cost) for cost in fronts}
+    content = {"fronts": fronts, "said": said, "rows": {"rows": rows}, "name": slug(f"cost{suffix}")}
+    yield Section(slug(f"cost{suffix}"), f"Accuracy against cost{where}", "cost", content, plots)
+
+
+def in_words(front: list[OnFront], cost: str) -> str:
+    metric = METRICS[cost]
+    members = (
+        f"{m.configuration.label}, {spread(m.configuration.metrics['test_accuracy'], 'test_accuracy')} at "
+        f"{spread(m.configuration.metrics[cost], cost)}"
+        for m in front
+    )
+    return f"By {metric.title.lower()}, nothing else is both cheaper and better: " + "; ".join(members)

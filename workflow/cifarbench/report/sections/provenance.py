@@ -1,0 +1,66 @@
+"""What the figures rest on: data, hardware, versions, commit, and whether all sources are the same."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cifarbench.analysis.results import Results
+from cifarbench.report.section import Section
+from cifarbench.sweep.staleness import stale_runs, standings
+from cifarbench.words import count
+
+PLACE = 100
+
+
+def sections(results: Results) -> Iterator[Section]:
+    if results.done.empty:
+        return
+    facts = {
+        "Data (sha256 of the images)": [
+            f"{row['data.name']}: {row['data.images_sha256']}"
+            for _, row in results.done.drop_duplicates("data.images_sha256").iterrows()
+        ],
+        "Images of a run": [images(results, name) for name in results.families],
+        "Device": results.distinct("environment.device_name"),
+        "Threads per run": [f"{n:.0f}" for n in results.distinct("environment.threads")],
+        "Driver": results.distinct("environment.driver"),
+        "Platform": results.distinct("environment.platform"),
+        "Python": results.distinct("environment.python"),
+        **{
+            column.removeprefix("environment.versions."): results.distinct(column)
+            for column in results.done
+            if column.startswith("environment.versions.")
+        },
+        "cifarbench": results.distinct("code.version"),
+        "Commit": results.distinct("code.commit"),
+        "Beside the newest": [f"{count(n, 'run')} {where}" for where, n in beside_newest(results)],
+        "Sources that decide training": [s[:12] for s in results.distinct("code.source_sha256")],
+    }
+    content = {"facts": {k: v for k, v in facts.items() if v}, "warnings": warnings(results)}
+    yield Section("provenance", "Where the figures come from", "provenance", content)
+
+
+def images(results: Results, dataset: str) -> str:
+    """Say how many images runs had, each number once."""
+    rows = results.done[results.done["data.name"] == dataset]
+    sizes = (
+        f"{' or '.join(f'{size:,.0f}' for size in sorted(rows[f'data.{part}_images'].unique()))} {said}"
+        for part, said in (("train", "training"), ("validation", "validation"), ("test", "test"))
+    )
+    return f"{dataset}: {', '.join(sizes)}"
+
+
+def beside_newest(results: Results) -> list[tuple[str, int]]:
+    """Say where runs stand beside the newest, and how many, most first."""
+    found = standings(results.table, results.verified).values()
+    return Counter(": ".join(filter(None, where)) for where in found).most_common()
+
+
+def warnings(results: Results) -> list[str]:
+    found = []
+    if stale_runs(results.table, results.verified):
+        found.append("Some runs were made from something else than the newest, and not verified as the same.")
+    if results.done["code.dirty"].eq(True).any():
+        found.append("Some runs were made from sources that differ from their commit.")
+    if not results.same_hardware:
+        found.append("The runs come from different hardware; do not compare their times.")
+    return found
