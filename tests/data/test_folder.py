@@ -10,6 +10,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from cifarbench.cli.parser import main
+from cifarbench.config.benchmark import Dataset
+from cifarbench.data.catalogue import read_flags
 from cifarbench.data.manifest import IMAGES, Manifest, description, read_manifest, warnings
 from helpers.archives import ARCHIVES, packed, pictures
 
@@ -199,3 +201,34 @@ def test_names_that_a_terminal_must_not_get_are_escaped(tmp_path: Path, fails: F
     (source / "a/\x1b[2J\n.png").write_bytes(b"no image")
     line = refused(fails, source, tmp_path / "out")
     assert "a/\\x1b[2J\\n.png is no image" in line
+
+
+def test_a_subset_keeps_the_share_of_each_class(tmp_path: Path, fails: Fails) -> None:
+    source = pictures(tmp_path / "mine", "train/a", "train/b", "val/a", "val/b", "test/a", "test/b", each=6)
+    small = normalised(source, tmp_path / "out", "--subset", "train=4,validation=2")
+    assert (small.train_images, small.validation_images, small.test_images) == ([2, 2], [1, 1], [6, 6])
+    assert small.subset == {"train": 4, "validation": 2}
+    whole = {image.tobytes() for image in load_all(normalised(source, tmp_path / "all"), tmp_path / "all")}
+    assert {image.tobytes() for image in load_all(small, tmp_path / "out")} < whole
+    again = normalised(source, tmp_path / "again", "--subset", "train=4,validation=2")
+    assert again == small
+    assert again.mean != read_manifest(tmp_path / "all").mean
+    for subset, line in (
+        ("train=12", "subset: train=12 is not allowed: there are 12 images of 2 classes"),
+        ("train=1", "subset: train=1 is not allowed"),
+        ("train=none", "flags.subset.train: 'none' is not allowed"),
+        ("extra=3", "flags.subset.extra"),
+        ("train=0", "flags.subset.train: '0' is not allowed"),
+    ):
+        assert line in refused(fails, source, tmp_path / "no", "--subset", subset)
+
+
+def load_all(manifest: Manifest, folder: Path) -> np.ndarray:
+    data = load_file(folder / IMAGES)
+    return np.concatenate([data[f"{part}_images"] for part in ("train", "validation", "test")])
+
+
+def test_options_of_a_config_become_flags() -> None:
+    dataset = Dataset(name="few", format="cifar10", subset={"train": 5000}, background="#000000")
+    assert read_flags(dataset) == ["--background", "#000000", "--subset", "train=5000"]
+    assert Dataset(name="few").model_dump() == {"name": "few", "format": None, "source": None, "sha256": None}

@@ -28,12 +28,14 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--sha256", help="checksum that the archive must have")
     verb.add_argument("--output", type=Path, required=True, help="folder to write")
     for name, field in ReadOptions.model_fields.items():
-        help = f"{field.description} (default: {field.default})"
-        verb.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", default=field.default, help=help)
+        default = field.default or ""
+        help = f"{field.description} (default: {default or 'all'})"
+        verb.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", default=default, help=help)
 
 
 def run(args: argparse.Namespace) -> None:
     given = {name: getattr(args, name) for name in ReadOptions.model_fields}
+    given["subset"] = dict(part.partition("=")[::2] for part in args.subset.split(",") if part)
     try:
         options = ReadOptions.model_validate(given)
     except ValidationError as error:

@@ -6,7 +6,7 @@ Nothing here imports torch, because Snakemake reads this at every call.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,6 +36,9 @@ class ReadOptions(_Strict):
     background: str = option("#ffffff", "colour behind transparent pixels", pattern="^#[0-9a-fA-F]{6}$")
     max_pixels: int = option(50_000_000, "pixels that an image may have", ge=1)
     max_files: int = option(2_000_000, "files that an archive or folder may hold", ge=1)
+    subset: dict[Literal["train", "validation", "test"], Annotated[int, Field(ge=1)]] = option(
+        {}, "images of a part that are kept, each class giving its share, as {train: 5000}"
+    )
     max_bytes: int = option(4_000_000_000, "bytes that an archive may hold, unpacked", ge=1)
 
 

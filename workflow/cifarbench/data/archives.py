@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from cifarbench.config.benchmark import ReadOptions
-from cifarbench.data.packed import Member, check_size, reader_of, shown
+from cifarbench.data.packed import Member, check_size, printable, reader_of
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
@@ -78,7 +78,7 @@ def members(path: Path, options: ReadOptions | None = None) -> Iterator[Member]:
                 f"{path}: holds more than {limits.max_files:,} files; raise max_files of this data set"
             )
         if member.content is not None and member.name in seen:
-            raise UserError(f"{path}: holds {shown(member.name)} twice; remove one")
+            raise UserError(f"{path}: holds {printable(member.name)} twice; remove one")
         seen.add(member.name)
         if not _is_leftover(member.name):
             yield member
@@ -96,9 +96,9 @@ def _naming_faults(path: Path, inside: Iterator[Member]) -> Iterator[Member]:
             raise
         # Formats, compressions and encryptions fail in ways of their own, which no list of types covers.
         except Exception as error:
-            reason = shown(error) or type(error).__name__
+            reason = printable(error) or type(error).__name__
             raise UserError(f"{path}: {fault} after {where}: {reason}; fetch or pack it again") from None
-        where = shown(member.name)
+        where = printable(member.name)
         yield member
 
 
@@ -109,7 +109,7 @@ def _of_folder(path: Path, limits: ReadOptions) -> Iterator[Member]:
             continue
         if not entry.is_file():
             kind = "a link to what does not exist" if not entry.exists() else "a pipe or device"
-            raise UserError(f"{path}: {shown(name)} is {kind}; remove it")
+            raise UserError(f"{path}: {printable(name)} is {kind}; remove it")
         check_size(path, name, entry.stat().st_size, limits)
         yield Member(name, entry.read_bytes())
 
@@ -126,7 +126,7 @@ def walk(path: Path, _above: Collection[Path] = ()) -> Iterator[tuple[PurePosixP
         yield PurePosixPath(entry.name), entry
         if entry.is_dir():
             if entry.resolve() in above:
-                raise UserError(f"{shown(entry)}: is a link to a folder that holds it; remove it")
+                raise UserError(f"{printable(entry)}: is a link to a folder that holds it; remove it")
             for name, inner in walk(entry, above):
                 yield entry.name / name, inner
 

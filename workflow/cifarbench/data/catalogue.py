@@ -241,6 +241,8 @@ def read_flags(dataset: Dataset) -> list[str]:
         name: getattr(dataset, name) for name in fields if getattr(dataset, name) != fields[name].default
     }
     given |= {"sha256": dataset.sha256} if dataset.sha256 else {}
+    if dataset.subset:
+        given["subset"] = ",".join(f"{part}={count}" for part, count in dataset.subset.items())
     return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from cifarbench.data.packed import shown
+from cifarbench.data.packed import printable
 from cifarbench.errors import UserError
 
 ADVICE = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <class>/<image>"
@@ -54,7 +54,7 @@ def lay_out(names: Iterable[PurePosixPath], labels: Mapping[PurePosixPath, str])
     for name, path in paths.items():
         if len(path.parts) == 1:
             raise UserError(
-                f"{shown(name)} lies in no folder of a class; move it into one or remove it; {ADVICE}"
+                f"{printable(name)} lies in no folder of a class; move it into one or remove it; {ADVICE}"
             )
         tops.setdefault(path.parts[0], {})[name] = path
     tops = {top: _without_inner(inside) for top, inside in tops.items()}
@@ -103,7 +103,7 @@ def _is_nested(paths: Paths) -> bool:
 
 def _folders(names: Iterable[str]) -> str:
     listed = sorted(names)
-    return ", ".join(f"{shown(name)}/" for name in listed[:5]) + (", ..." if len(listed) > 5 else "")
+    return ", ".join(f"{printable(name)}/" for name in listed[:5]) + (", ..." if len(listed) > 5 else "")
 
 
 def _given_splits(tops: dict[str, Paths], labels: Mapping[PurePosixPath, str]) -> Layout:
@@ -115,7 +115,7 @@ def _given_splits(tops: dict[str, Paths], labels: Mapping[PurePosixPath, str]) -
         given = str(role(top))
         if given in folders:
             raise UserError(
-                f"has {folders[given]}/ and {shown(top)}/, which both hold {given} images; keep one"
+                f"has {folders[given]}/ and {printable(top)}/, which both hold {given} images; keep one"
             )
         folders[given] = top
     places: dict[PurePosixPath, tuple[str | None, str]] = {
@@ -141,7 +141,7 @@ def _classes_of_split(
     if given == TEST:
         return {}
     raise UserError(
-        f"{shown(top)}/ has images without a class; sort them into {shown(top)}/<class>/ or remove it"
+        f"{printable(top)}/ has images without a class; sort them into {printable(top)}/<class>/ or remove it"
     )
 
 
@@ -161,7 +161,7 @@ def _classes_alone(tops: dict[str, Paths]) -> Layout:
 def _check_one_depth(paths: Paths) -> None:
     by_depth = {len(path.parts): name for name, path in paths.items()}
     if len(by_depth) > 1:
-        shallow, *_, deep = (shown(by_depth[depth]) for depth in sorted(by_depth))
+        shallow, *_, deep = (printable(by_depth[depth]) for depth in sorted(by_depth))
         raise UserError(f"has images at different depths: {shallow} and {deep}; {ADVICE}")
 
 
@@ -175,7 +175,7 @@ def _check_classes(found: Layout) -> None:
     for name in sorted(classes):
         if not name.isprintable():  # it stands in records and on the page
             raise UserError(
-                f"class {shown(name)}: its name has characters that cannot be shown; rename the folder"
+                f"class {printable(name)}: its name has characters that cannot be shown; rename the folder"
             )
     _check_case(classes)
     if len(classes) < 2:
@@ -185,7 +185,7 @@ def _check_classes(found: Layout) -> None:
     train, test, validation = (found.classes(given) for given in (TRAIN, TEST, VALIDATION))
     for name in sorted((train ^ test if test else set()) | (validation - train)):
         folder = found.folders[TEST if name in train else TRAIN]
-        raise UserError(f"class {name} has no images in {shown(folder)}/; add some or remove the class")
+        raise UserError(f"class {name} has no images in {printable(folder)}/; add some or remove the class")
 
 
 def _check_case(classes: Collection[str]) -> None:

@@ -41,6 +41,8 @@ class Manifest(BaseModel):
     """Images of each format and mode before they were decoded."""
     background: str = "#ffffff"
     """Behind transparent pixels."""
+    subset: dict[str, int] = {}
+    """Images that were kept of a part, where not all were."""
     left_out: list[str] = []
     """Files of the source that are not used."""
     repeats: dict[str, int] = {}
@@ -80,6 +82,8 @@ def description(manifest: Manifest) -> Iterator[str]:
     yield f"test: {_counted(manifest.test_images)}, {how}{_from(manifest, 'test')}"
     if manifest.kinds:
         yield "read: " + ", ".join(f"{count:,} {kind}" for kind, count in manifest.kinds.items())
+    if manifest.subset:
+        yield "subset: " + ", ".join(f"{count:,} {part} images" for part, count in manifest.subset.items())
     if manifest.left_out:
         yield f"left out: {len(manifest.left_out):,} files: {_some(manifest.left_out)}"
 

@@ -5,6 +5,7 @@
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.data.manifest import IMAGES, MANIFEST, Manifest, description, warnings
 from cifarbench.data.readers.read import read_source
 from cifarbench.data.readers.source import Images, Labels, Request, Source
+from cifarbench.data.splits import stratified_split
 from cifarbench.errors import UserError
 from cifarbench.files import atomic, remove_strays, sha256_of, write_text
 
@@ -29,7 +31,7 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
         check_apart(request.path, output)
     for file in (IMAGES, MANIFEST):
         remove_strays(output / file)
-    data = read_source(format, request)
+    data = reduced(read_source(format, request), request.options)
     with atomic(output / IMAGES) as temporary:
         save_file(_tensors(data), temporary)
         _check_known(format, request, temporary)
@@ -49,6 +51,7 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
         folders=dict(data.folders),
         kinds=dict(sorted(data.kinds.items())),
         background=request.options.background,
+        subset=dict(request.options.subset),
         left_out=list(data.left_out),
         repeats=repeats(data),
     )
@@ -71,14 +74,37 @@ def _check_known(format: str, request: Request, images: Path) -> None:
 
 
 def _tensors(data: Source) -> dict[str, NDArray[np.generic]]:
-    parts = {"train": (data.train_images, data.train_labels), "test": (data.test_images, data.test_labels)}
-    if data.validation:
-        parts["validation"] = data.validation
     return {
         f"{part}_{name}": np.ascontiguousarray(array)
-        for part, arrays in parts.items()
+        for part, arrays in parts(data).items()
         for name, array in zip(("images", "labels"), arrays, strict=True)
     }
+
+
+def reduced(data: Source, options: ReadOptions) -> Source:
+    """Keep so many images of a part, each class giving its share, the same at every call."""
+    for part, count in options.subset.items():
+        images, labels = parts(data).get(part, (None, np.empty(0, np.int64)))
+        if images is None or not len(data.classes) <= count < len(labels):
+            raise UserError(
+                f"subset: {part}={count} is not allowed: there are {len(labels)} images of "
+                f"{len(data.classes)} classes; keep fewer, but one of each class"
+            )
+        _, rows = stratified_split(labels, count, seed=0)
+        images, labels = images[rows], labels[rows]
+        if part == "train":
+            data = replace(data, train_images=images, train_labels=labels)
+        elif part == "test":
+            data = replace(data, test_images=images, test_labels=labels)
+        else:
+            data = replace(data, validation=(images, labels))
+    return data
+
+
+def parts(data: Source) -> dict[str, tuple[Images, Labels]]:
+    """Return images and labels of each part that a data set has."""
+    found = {"train": (data.train_images, data.train_labels), "test": (data.test_images, data.test_labels)}
+    return {**found, "validation": data.validation} if data.validation else found
 
 
 def repeats(data: Source) -> dict[str, int]:
@@ -86,11 +112,8 @@ def repeats(data: Source) -> dict[str, int]:
     train = _hashes(data.train_images)
     known = set(train)
     found = {"train": len(train) - len(known)}
-    for part, images in {
-        "validation": data.validation and data.validation[0],
-        "test": data.test_images,
-    }.items():
-        if images is not None:
+    for part, (images, _) in parts(data).items():
+        if part != "train":
             found[part] = sum(digest in known for digest in _hashes(images))
     return found
 

@@ -42,7 +42,7 @@ COMPRESSED: dict[bytes, Callable[[Path], IO[bytes]]] = {
 }
 
 
-def shown(name: object) -> str:
+def printable(name: object) -> str:
     """Return a name as a terminal may have it: what is not printable is escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
 
@@ -67,13 +67,15 @@ def of_tar(path: Path, limits: ReadOptions) -> Iterator[Member]:
             archive.members.clear()  # type: ignore[attr-defined] # where it keeps them all
             name = _inside(path, member.name)
             if not (member.isdir() or member.isfile()):
-                raise UserError(f"{path}: member {shown(name)!r} is a link or device; pack plain files only")
+                raise UserError(
+                    f"{path}: member {printable(name)!r} is a link or device; pack plain files only"
+                )
             check_size(path, name, member.size, limits)
             file = archive.extractfile(member)
             content = file.read() if file else None
             if content is not None and len(content) != member.size:
                 raise UserError(
-                    f"{path}: the archive is broken: it ends within {shown(name)}; fetch it again"
+                    f"{path}: the archive is broken: it ends within {printable(name)}; fetch it again"
                 )
             yield Member(name, content)
         _check_end(path, stream, archive.offset)
@@ -113,7 +115,9 @@ def of_zip(path: Path, limits: ReadOptions) -> Iterator[Member]:
         for info in entries:
             name = _inside(path, info.filename)
             if stat.S_ISLNK(info.external_attr >> 16):
-                raise UserError(f"{path}: member {shown(name)!r} is a link or device; pack plain files only")
+                raise UserError(
+                    f"{path}: member {printable(name)!r} is a link or device; pack plain files only"
+                )
             check_size(path, name, info.file_size, limits)
             content = _read_zipped(path, archive, info)
             is_directory = info.filename.endswith(("/", "\\"))  # Windows writes the latter
@@ -122,7 +126,7 @@ def of_zip(path: Path, limits: ReadOptions) -> Iterator[Member]:
 
 def _read_zipped(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Read a member, a directory too, because that compares what the zip says of it in two places."""
-    name = shown(info.filename)
+    name = printable(info.filename)
     if info.flag_bits & 1:
         raise UserError(f"{path}: {name} is encrypted; pack it again without a password")
     try:
@@ -134,7 +138,7 @@ def _read_zipped(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) ->
         ) from None
     except Exception as error:  # as in _naming_faults, and here it is known in which member
         raise UserError(
-            f"{path}: the archive is broken in {name}: {shown(error)}; fetch or pack it again"
+            f"{path}: the archive is broken in {name}: {printable(error)}; fetch or pack it again"
         ) from None
     if len(content) != info.file_size:
         raise UserError(f"{path}: the archive is broken in {name}: its size is wrong; fetch or pack it again")
@@ -203,7 +207,7 @@ def check_size(path: Path, name: object, size: int, limits: ReadOptions) -> None
     largest = BYTES_OF_A_PIXEL * limits.max_pixels
     if size > largest:
         raise UserError(
-            f"{path}: {shown(name)} has {size:,} bytes, above the {largest:,} of an image of max_pixels "
+            f"{path}: {printable(name)} has {size:,} bytes, above the {largest:,} of an image of max_pixels "
             f"{limits.max_pixels:,}; remove it, or raise max_pixels of this data set"
         )
 
@@ -213,6 +217,6 @@ def _inside(path: Path, name: str) -> PurePosixPath:
     is_drive = ":" in name.split("/")[0]  # C:/ on Windows
     if inside.is_absolute() or ".." in inside.parts or is_drive:
         raise UserError(
-            f"{path}: member {shown(name)!r} points outside the archive; not read, do not trust it"
+            f"{path}: member {printable(name)!r} points outside the archive; not read, do not trust it"
         )
     return inside

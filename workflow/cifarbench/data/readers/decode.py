@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cifarbench.config.benchmark import ReadOptions
-from cifarbench.data.packed import shown
+from cifarbench.data.packed import printable
 from cifarbench.data.readers.source import SIZE, Images
 from cifarbench.errors import UserError
 
@@ -42,7 +42,7 @@ def decoded(content: bytes, options: ReadOptions) -> tuple[Images, str]:
     except UserError:
         raise
     except Exception as error:  # each format fails in its own ways, on what anybody may have written
-        reason = shown(str(error).split(" <")[0]) or type(error).__name__
+        reason = printable(str(error).split(" <")[0]) or type(error).__name__
         raise UserError(f"is no image that can be read ({reason})") from None
     if upright.size != (SIZE, SIZE):
         upright = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)

@@ -13,7 +13,7 @@ from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import members, sha256_of_files
 from cifarbench.data.catalogue import Entry
 from cifarbench.data.layout import ADVICE, TEST, TRAIN, VALIDATION, Layout, lay_out
-from cifarbench.data.packed import shown
+from cifarbench.data.packed import printable
 from cifarbench.data.readers.decode import SUFFIXES, decoded
 from cifarbench.data.readers.source import Images, Labels, Request, Source
 from cifarbench.data.splits import stratified_split
@@ -69,7 +69,7 @@ def find(path: Path, options: ReadOptions) -> Found:
             found.pictures[name], found.kinds[name] = decoded(content, options)
         except UserError as error:
             if name.suffix.lower() in SUFFIXES:
-                raise UserError(f"{path}: {shown(name)} {error}; remove it") from None
+                raise UserError(f"{path}: {printable(name)} {error}; remove it") from None
             found.others[name] = str(error)
     for name in (*found.pictures, *found.others, *found.lists):
         found.empty.difference_update(name.parents)
@@ -93,14 +93,14 @@ def _labels(found: Found) -> dict[PurePosixPath, str]:
 
 def _check_none_is_empty(found: Found) -> None:
     for folder in sorted(found.empty - {PurePosixPath()}):
-        raise UserError(f"class {shown(folder)} has no images; add some or remove the folder")
+        raise UserError(f"class {printable(folder)} has no images; add some or remove the folder")
 
 
 def _check_images_alone(found: Found, layout: Layout) -> None:
     folders = {name.parent for name in layout.places}
     for name, reason in found.others.items():
         if name.parent in folders:
-            raise UserError(f"{shown(name)} {reason}; remove it")
+            raise UserError(f"{printable(name)} {reason}; remove it")
 
 
 def _source(found: Found, layout: Layout, sha256: str) -> Source:
@@ -123,7 +123,7 @@ def _source(found: Found, layout: Layout, sha256: str) -> Source:
         validation=parts.get(VALIDATION),
         folders=layout.folders,
         kinds=Counter(found.kinds[name] for name in layout.places),
-        left_out=tuple(sorted(shown(name) for name in left_out)),
+        left_out=tuple(sorted(printable(name) for name in left_out)),
     )
 
 
