@@ -124,6 +124,10 @@ def config_with(**run: object) -> dict[str, object]:
             "datasets[0]: /dev/null: is a pipe or device; set `source` to a folder or archive",
         ),
         (
+            {**config_with(), "datasets": [{"name": "x", "format": "folder", "source": "http://[b/x.zip"}]},
+            "datasets[0]: source: 'http://[b/x.zip' is no address: Invalid IPv6 URL; correct it",
+        ),
+        (
             {**config_with(), "datasets": [{"name": "x", "format": "folder", "source": "s3://b/x.zip"}]},
             "source: 's3://b/x.zip' is not allowed: only http:// and https:// are downloaded",
         ),

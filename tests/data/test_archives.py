@@ -311,6 +311,15 @@ def test_an_archive_is_hashed_by_its_bytes_and_a_folder_by_names_and_contents(tm
     assert sha256_of_files(folder) != before
 
 
+def test_a_folder_is_hashed_whatever_its_files_weigh(tmp_path: Path) -> None:
+    """Limits are of what is decoded, and a data set may raise them."""
+    (tmp_path / "a").mkdir()
+    with (tmp_path / "a/film.mp4").open("wb") as file:
+        file.truncate(8 * ReadOptions().max_pixels + 1)
+    assert len(sha256_of_files(tmp_path)) == 64
+    assert "a/film.mp4 has 400,000,001 bytes" in refusal(tmp_path)
+
+
 def test_members_are_told_as_they_lie(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:

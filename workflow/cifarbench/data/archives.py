@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from cifarbench.config.benchmark import ReadOptions
-from cifarbench.data.packed import Member, check_size, printable, reader_of
+from cifarbench.data.packed import PIECE, Member, check_size, printable, reader_of
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 
@@ -38,9 +38,13 @@ def sha256_of_files(path: Path) -> str:
     if path.is_file():
         return sha256_of(path)
     digest = hashlib.sha256()
-    for name, content in members(path):
-        if content is not None:
-            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+    for name, entry in walk(path):
+        if not entry.is_dir():
+            _check_plain(path, name, entry)
+            digest.update(f"{name}\0{entry.stat().st_size}\0".encode(errors="surrogateescape"))
+            with entry.open("rb") as file:
+                while piece := file.read(PIECE):
+                    digest.update(piece)
     return digest.hexdigest()
 
 
@@ -107,11 +111,15 @@ def _of_folder(path: Path, limits: ReadOptions) -> Iterator[Member]:
         if entry.is_dir():
             yield Member(name, None)
             continue
-        if not entry.is_file():
-            kind = "a link to what does not exist" if not entry.exists() else "a pipe or device"
-            raise UserError(f"{path}: {printable(name)} is {kind}; remove it")
+        _check_plain(path, name, entry)
         check_size(path, name, entry.stat().st_size, limits)
         yield Member(name, entry.read_bytes())
+
+
+def _check_plain(path: Path, name: PurePosixPath, entry: Path) -> None:
+    if not entry.is_file():
+        kind = "a pipe or device" if entry.exists() else "a link to what does not exist"
+        raise UserError(f"{path}: {printable(name)} is {kind}; remove it")
 
 
 def walk(path: Path, _above: Collection[Path] = ()) -> Iterator[tuple[PurePosixPath, Path]]:

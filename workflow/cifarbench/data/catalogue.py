@@ -187,28 +187,39 @@ def format_of(dataset: Dataset) -> str:
     if format not in CATALOGUE:
         fault = f"{format!r} is not allowed" if dataset.format else "missing; add it"
         raise UserError(f"format: {fault}" + suggest(format, CATALOGUE))
-    entry, source = CATALOGUE[format], dataset.source
-    if source is not None and "://" in source and not is_url(source):
-        raise UserError(
-            f"source: {source!r} is not allowed: only http:// and https:// are downloaded; "
-            "fetch it yourself and give its path"
-        )
-    if entry.embedded and source is not None:
-        raise UserError(f"source {source!r} has no use: {format} come with scikit-learn; remove it")
-    if source is not None and urlsplit(source).path.lower().endswith(NOT_READ):
-        raise UserError(
-            f"source: {source!r} is not allowed: only {KINDS} or a folder are read; pack it again"
-        )
-    if is_url(source) and len(entry.archives) > 1:
-        raise UserError(
-            f"source: {source!r} is not allowed: {format} is several files; give a folder of them"
-        )
-    if not entry.embedded and not entry.archives:
-        if source is None:
+    if dataset.source is None:
+        if not CATALOGUE[format].embedded and not CATALOGUE[format].archives:
             raise UserError("source is missing; a folder data set needs a path or URL")
-        if is_url(source) and dataset.sha256 is None:
-            raise UserError(f"sha256 is missing; what comes from {source} must be verified before use")
+    else:
+        _check_source_fits(format, dataset.source, dataset.sha256)
     return format
+
+
+def _check_source_fits(format: str, source: str, sha256: str | None) -> None:
+    """Raise UserError for a source of the user's that cannot be one of this format."""
+    entry, refused = CATALOGUE[format], f"source: {source!r} is not allowed"
+    if entry.embedded:
+        raise UserError(f"source {source!r} has no use: {format} come with scikit-learn; remove it")
+    if "://" in source and not is_url(source):
+        raise UserError(
+            f"{refused}: only http:// and https:// are downloaded; fetch it yourself and give its path"
+        )
+    if _path_in(source).lower().endswith(NOT_READ):
+        raise UserError(f"{refused}: only {KINDS} or a folder are read; pack it again")
+    if is_url(source) and len(entry.archives) > 1:
+        raise UserError(f"{refused}: {format} is several files; give a folder of them")
+    if is_url(source) and not entry.archives and sha256 is None:
+        raise UserError(f"sha256 is missing; what comes from {source} must be verified before use")
+
+
+def _path_in(source: str) -> str:
+    """Return the path in an address, without query; a path of this machine is one."""
+    if not is_url(source):
+        return source
+    try:
+        return urlsplit(source).path
+    except ValueError as error:  # of a host in square brackets
+        raise UserError(f"source: {source!r} is no address: {error}; correct it") from None
 
 
 def check_datasets(config: Config) -> None:
@@ -251,5 +262,5 @@ def file_name(url: str) -> str:
 
     The kind of an archive is seen in its first bytes, so that an address without a suffix will do.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(PurePosixPath(urlsplit(url).path).name))[-100:]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(PurePosixPath(_path_in(url)).name))[-100:]
     return name if name.lower().endswith(SUFFIXES) else f"{name or 'download'}.archive"

@@ -21,9 +21,9 @@ ADVICE = "lay it out as train/<class>/<image> and test/<class>/<image>, or as <c
 TRAIN, VALIDATION, TEST, UNLABELLED = "train", "validation", "test", "unlabelled"
 # The first or last word of a folder's name says what it holds: Training, seg_test, val2017.
 WORDS = {
-    TRAIN: {"train", "training", "trainset"},
-    VALIDATION: {"val", "valid", "validation", "valset", "dev"},
-    TEST: {"test", "testing", "testset", "eval", "evaluation"},
+    TRAIN: {"train", "training"},
+    VALIDATION: {"val", "valid", "validation", "dev"},
+    TEST: {"test", "testing", "eval", "evaluation"},
     UNLABELLED: {"pred", "predict", "prediction", "predictions", "unlabeled", "unlabelled"},
 }
 BESIDE = {"set", "split", "data", "dataset", "images", "image", "imgs", "img", "folder"}  # as in train_images
