@@ -4,14 +4,14 @@ Facts that many runs share are kept once; page.js lays a card out when its row i
 """
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cifarbench.analysis.results import Results
-from cifarbench.config.benchmark import Dataset, is_url
+from cifarbench.config.benchmark import Dataset
 from cifarbench.config.flags import flags
+from cifarbench.data.catalogue import downloads, read_flags
 from cifarbench.report.citation import citation
 from cifarbench.sweep.staleness import standings
 
@@ -72,13 +72,13 @@ def known(value: Any) -> bool:
 def commands(dataset: Dataset) -> list[str]:
     """Return the commands that make a data set ready."""
     folder = f"data/{dataset.name}"
-    source = dataset.source
-    lines = []
-    if is_url(source):
-        archive = f"{folder}/{Path(str(source)).name}"
-        fetch = ["--url", str(source), "--sha256", str(dataset.sha256), "--output", archive]
-        lines.append(shlex.join(["cifarbench", "download", *fetch]))
-        source = archive
-    given = ["--source", source] if source else []
-    make = ["--name", dataset.name, "--format", str(dataset.format), *given, "--output", folder]
-    return [*lines, shlex.join(["cifarbench", "normalise", *make])]
+    files = {f"{folder}/{name}": archive for name, archive in downloads(dataset).items()}
+    fetch = [
+        ["download", "--url", archive.url, "--checksum", archive.checksum or "none", "--output", path]
+        for path, archive in files.items()
+    ]
+    sources = list(files) or ([dataset.source] if dataset.source else [])
+    given = ["--source", *sources] if sources else []
+    make = ["--name", dataset.name, "--format", str(dataset.format), *given, *read_flags(dataset)]
+    calls = [*fetch, ["normalise", *make, "--output", folder]]
+    return [shlex.join(["cifarbench", *call]) for call in calls]

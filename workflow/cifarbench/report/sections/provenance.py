@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
 from cifarbench.analysis.results import Results
 from cifarbench.report.section import Section
 from cifarbench.sweep.staleness import stale_runs, standings
@@ -19,6 +21,7 @@ def sections(results: Results) -> Iterator[Section]:
             f"{row['data.name']}: {row['data.images_sha256']}"
             for _, row in results.done.drop_duplicates("data.images_sha256").iterrows()
         ],
+        "How the images were read": told(results, "data.description"),
         "Images of a run": [images(results, name) for name in results.families],
         "Device": results.distinct("environment.device_name"),
         "Threads per run": [f"{n:.0f}" for n in results.distinct("environment.threads")],
@@ -39,6 +42,16 @@ def sections(results: Results) -> Iterator[Section]:
     yield Section("provenance", "Where the figures come from", "provenance", content)
 
 
+def told(results: Results, column: str) -> list[str]:
+    """Return the lines that records hold of each data set; older ones hold none."""
+    rows = results.done.drop_duplicates("data.images_sha256")
+    return [
+        f"{row['data.name']}: {line}"
+        for _, row in rows.iterrows()
+        for line in (row[column] if np.ndim(row.get(column)) else [])
+    ]
+
+
 def images(results: Results, dataset: str) -> str:
     """Say how many images runs had, each number once."""
     rows = results.done[results.done["data.name"] == dataset]
@@ -56,7 +69,7 @@ def beside_newest(results: Results) -> list[tuple[str, int]]:
 
 
 def warnings(results: Results) -> list[str]:
-    found = []
+    found = told(results, "data.warnings")
     if stale_runs(results.table, results.verified):
         found.append("Some runs were made from something else than the newest, and not verified as the same.")
     if results.done["code.dirty"].eq(True).any():
