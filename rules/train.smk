@@ -26,6 +26,7 @@ if JOBS.packs:
             ),
             mem_mb=lambda wildcards, input, attempt: cifarbench.sweep.jobs.megabytes(input.images, attempt),
             checkpoint_minutes=5,
+            track=JOBS.track_flags(),
         params:
             runs=lambda wildcards: JOBS.pack(wildcards.pack).pack_flags(),
             data=subpath(input.manifest, parent=True),
@@ -35,7 +36,7 @@ if JOBS.packs:
                 --data {params.data} \
                 --output results/runs \
                 --threads {threads} \
-                --checkpoint-minutes {resources.checkpoint_minutes} \
+                --checkpoint-minutes {resources.checkpoint_minutes} {resources.track} \
                 2>{log:q}
             """
 
@@ -62,6 +63,7 @@ rule train:
         runtime=lambda wildcards, input, attempt: JOBS.train(wildcards.run).minutes(input.manifest, attempt),
         mem_mb=lambda wildcards, input, attempt: cifarbench.sweep.jobs.megabytes(input.images, attempt),
         checkpoint_minutes=5,
+        track=JOBS.track_flags(),
     params:
         knobs=lambda wildcards, input: JOBS.train(wildcards.run).flags(*input.get("model_file", [])),
         data=subpath(input.manifest, parent=True),
@@ -73,6 +75,6 @@ rule train:
             --data {params.data} \
             --output {params.folder} \
             --threads {threads} \
-            --checkpoint-minutes {resources.checkpoint_minutes} \
+            --checkpoint-minutes {resources.checkpoint_minutes} {resources.track} \
             2>{log:q}
         """

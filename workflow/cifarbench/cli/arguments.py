@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cifarbench.config.benchmark import Config, locate, parse
+from cifarbench.config.benchmark import TRACKERS, Config, locate, parse
 from cifarbench.config.flags import add_knobs
 from cifarbench.config.reading import read
 from cifarbench.errors import printable
@@ -109,6 +109,21 @@ def add_training(verb: argparse.ArgumentParser) -> None:
         default=5,
         help="save how far the training is this often; the same command goes on from there (default: 5)",
     )
+    verb.add_argument(
+        "--track",
+        action="append",
+        choices=TRACKERS,
+        default=[],
+        help="also write how the training goes for this tracker; may be given several times",
+    )
+    verb.add_argument("--track-gradients", action="store_true", help="the norm of the gradient, too")
+
+
+def listeners(args: argparse.Namespace, folder: Path) -> list[Any]:
+    """Return who is told how the training of the run in `folder` goes."""
+    from cifarbench.tracking.track import make_trackers
+
+    return make_trackers(args.track, folder, args.track_gradients)
 
 
 def add_run(verb: argparse.ArgumentParser) -> None:

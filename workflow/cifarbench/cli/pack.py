@@ -6,9 +6,10 @@ example: cifarbench pack --data data/digits '--seed 0 --epochs 2' '--seed 1 --ep
 import argparse
 import shlex
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
-from cifarbench.cli.arguments import Parser, add_run, add_training, stopping_softly
+from cifarbench.cli.arguments import Parser, add_run, add_training, listeners, stopping_softly
 from cifarbench.config.flags import chosen_knobs
 from cifarbench.plan.grid import config_of
 from cifarbench.training.pack import Job
@@ -38,7 +39,14 @@ def train_all(args: argparse.Namespace) -> None:
     from cifarbench.training.pack import train_pack
 
     with nullcontext() if all(job.config.device == "cpu" for job in jobs) else lease():
-        train_pack(jobs, args.data, args.output, args.threads, 60 * args.checkpoint_minutes)
+        train_pack(
+            jobs,
+            args.data,
+            args.output,
+            args.threads,
+            60 * args.checkpoint_minutes,
+            partial(listeners, args),
+        )
 
 
 def run_of(text: str, dataset: str) -> Job:

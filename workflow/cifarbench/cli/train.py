@@ -7,7 +7,7 @@ import argparse
 from contextlib import nullcontext
 from pathlib import Path
 
-from cifarbench.cli.arguments import add_run, add_training, stopping_softly
+from cifarbench.cli.arguments import add_run, add_training, listeners, stopping_softly
 from cifarbench.config.flags import chosen_knobs
 from cifarbench.plan.grid import config_of
 
@@ -38,4 +38,12 @@ def train_or_take(args: argparse.Namespace) -> None:
 
     one_device = nullcontext() if config.device == "cpu" else lease()
     with heartbeat(args.output), one_device:
-        train(config, args.data, args.output, args.model_file, args.threads, 60 * args.checkpoint_minutes)
+        train(
+            config,
+            args.data,
+            args.output,
+            args.model_file,
+            args.threads,
+            60 * args.checkpoint_minutes,
+            listeners(args, args.output),
+        )

@@ -6,7 +6,7 @@ Nothing here imports torch, because Snakemake reads this at every call.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -76,6 +76,10 @@ class Study(_Strict):
     )
 
 
+Tracker = Literal["tensorboard", "wandb"]
+TRACKERS = get_args(Tracker)
+
+
 class Config(_Strict):
     """A benchmark: what config.yaml holds."""
 
@@ -98,6 +102,9 @@ class Config(_Strict):
         ge=1,
         lt=2**31,
         description="refuse to plan more runs than this",
+    )
+    track: list[Tracker] = Field(
+        [], description="where to write how each training goes, too; changes neither runs nor their ids"
     )
     claims: PathText | None = Field(None, description="file of published claims that the runs test")
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")

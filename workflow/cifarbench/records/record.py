@@ -163,6 +163,8 @@ class Record(_Part):
     resumptions: int
     """How often the training was interrupted and went on."""
     peak_memory_bytes: int
+    tracked: list[str] = []
+    """Trackers that were told of each epoch; what they cost is not in the times of training."""
     environment: Environment
     code: Code
     finished: str

@@ -135,6 +135,10 @@ class Jobs:
         self._pack_of = {run: pack for pack, runs in self.packs.items() for run in runs}
         self._own_models = {model.name: model.file for model in self.config.models}
 
+    def track_flags(self) -> str:
+        """Return what tells a training where to write how it goes, too; no reason to train again."""
+        return " ".join(f"--track {tracker}" for tracker in self.config.track)
+
     def records(self) -> list[str]:
         return [f"{RUNS}/{run}/{RECORD}" for run in self.runs]
 

@@ -8,7 +8,7 @@ the same order of images for every model.
 import copy
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ from cifarbench.training.device import (
     synchronise,
 )
 from cifarbench.training.evaluate import Outputs, accuracy, evaluate, finite, forward_all
+from cifarbench.training.listeners import Listener, Listeners
 from cifarbench.training.losses import make_loss
 from cifarbench.training.optimizers import make_optimizers
 from cifarbench.training.progress import Progress, log_epoch
@@ -50,6 +51,7 @@ class Engine:
         model: nn.Module,
         device: torch.device,
         checkpoint: Checkpoint | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         layout = torch.channels_last if config.memory_format == "channels_last" else torch.contiguous_format
         self.config, self.data, self.device = config, data.in_layout(layout), device
@@ -57,7 +59,7 @@ class Engine:
         self.forward: Callable[[Tensor], Tensor] = (
             torch.compile(self.model, dynamic=False) if config.compile else self.model
         )
-        self.checkpoint = checkpoint
+        self.checkpoint, self.listeners = checkpoint, Listeners(listeners)
         self.loss = make_loss(config, model)
         self.optimizers = make_optimizers(config, model)
         self.images_per_epoch = images_per_epoch(config, len(data.train))
@@ -157,6 +159,7 @@ class Engine:
             epochs.append(self.end_epoch())
             self.keep_if_chosen(epochs[-1])
             log_epoch(epochs[-1])
+            self.listeners.tell("epoch_ended", epochs[-1], self.images_per_epoch)
             if epochs[-1].running_train_loss is None:
                 log.warning("diverged: the loss of epoch %d is not finite; training ends here", len(epochs))
                 break

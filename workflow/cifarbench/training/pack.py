@@ -7,10 +7,10 @@ and trains only what no pack has trained. So a pack may lose or gain members and
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
@@ -32,9 +32,16 @@ class Job(NamedTuple):
 
 
 def train_pack(
-    jobs: Sequence[Job], data_folder: Path, runs_folder: Path, threads: int, checkpoint_seconds: float
+    jobs: Sequence[Job],
+    data_folder: Path,
+    runs_folder: Path,
+    threads: int,
+    checkpoint_seconds: float,
+    listeners: Callable[[Path], Sequence[Any]] = lambda _: (),
 ) -> None:
     """Train each run that has no current result yet. One that fails is left to the job of its own.
+
+    `listeners` makes those of a run from its folder.
 
     Raise Interrupted, with everything saved, when a signal asks to stop.
     """
@@ -50,7 +57,8 @@ def train_pack(
         log.info("%s", run_id(config))
         try:
             with heartbeat(output), also_logging_to(output / PACKED / LOG):
-                train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds)
+                told = listeners(output)
+                train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds, told)
         except Exception as error:
             log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
 

@@ -47,6 +47,7 @@ def make_record(
         images_per_second=len(progress.epochs) * engine.images_per_epoch / seconds.train,
         resumptions=progress.resumptions,
         peak_memory_bytes=peak_memory_bytes(engine.device),
+        tracked=engine.listeners.trackers,
         environment=describe_environment(engine.device),
         code=code,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,7 @@
 """Train one run and write its record: `cifarbench train --model lenet5 --data data/cifar10 --output DIR`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from cifarbench.training.device import (
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.fingerprint import known_fingerprint
+from cifarbench.training.listeners import Listener
 from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
@@ -45,6 +46,7 @@ def train(
     model_file: Path | None = None,
     threads: int = 1,
     checkpoint_seconds: float = 300,
+    listeners: Sequence[Listener] = (),
 ) -> Record:
     """Train one run and write weights, predictions and, last, the record into `output`.
 
@@ -71,7 +73,7 @@ def train(
         remove_strays(output / name)
     same = identity(chosen, data.manifest_sha256, code, device, known)
     checkpoint = Checkpoint(output, same, checkpoint_seconds)
-    engine = Engine(chosen, data, model, device, checkpoint)
+    engine = Engine(chosen, data, model, device, checkpoint, listeners)
     setup = time.perf_counter() - start - trial_seconds - fingerprint_seconds
     with naming_the_batch_size(config, device):
         engine.progress.setup_seconds += setup
@@ -79,8 +81,11 @@ def train(
         engine.progress.fingerprint_seconds += fingerprint_seconds
         engine.progress.warmup_seconds += timed(engine.warm_up)[1]
         with on_stop(checkpoint.ask_to_stop):  # at the end a signal changes nothing: all is written first
-            engine.fit()
-            return write_results(config, engine, facts, code, known, output)
+            with engine.listeners.listening(config, model, engine.progress, engine.images_per_epoch):
+                engine.fit()
+                record = write_results(config, engine, facts, code, known, output)
+                engine.listeners.tell("ended", record, output, data_folder)
+            return record
 
 
 def write_results(

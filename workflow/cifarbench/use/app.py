@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from cifarbench.errors import UserError
+from cifarbench.tracking.mistakes import mistakes
 from cifarbench.use.classify import Answers, agreement
 from cifarbench.use.drawings import drawings
-from cifarbench.use.gallery import Mistake, label, mistakes, png, result
+from cifarbench.use.gallery import label, png, result
 from cifarbench.use.predictor import Predictor, load
 from cifarbench.use.runs import Trained
 
@@ -46,7 +47,8 @@ class App:
         self.runs = {trained.record.run: trained for trained in chosen}
         self.data = data
         self.predictor = lru_cache(LOADED)(lambda run: load(self.runs[run], data, model_file))
-        self.wrong: list[Mistake] = mistakes(chosen[0], data)
+        best = chosen[0]
+        self.wrong = mistakes(best.record, best.folder, data / best.record.data.name)
         self.examples = list(drawings(chosen[0].record.data.classes).items())
 
     def classify(self, picture: str | None, runs: list[str]) -> str:

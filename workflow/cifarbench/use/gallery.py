@@ -3,25 +3,18 @@
 import html
 import io
 from base64 import b64encode
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.numpy import load_file
 
-from cifarbench.data.loading import read_parts
 from cifarbench.data.readers.source import Images
-from cifarbench.errors import UserError
-from cifarbench.records.folder import PREDICTIONS
 from cifarbench.records.record import Record
 from cifarbench.use.card import accuracy_in_words
 from cifarbench.use.classify import Answers
-from cifarbench.use.runs import Trained, manifest_of, validation_accuracy
+from cifarbench.use.runs import Trained, validation_accuracy
 
 MOST_CARDS = 24
-MOST_WRONG = 12
 TOP = 5
 
 
@@ -40,33 +33,6 @@ def label(record: Record) -> str:
         f"{record.seconds.train:,.0f} s of training, {record.model.parameters:,} parameters\n"
         f"{record.run}"
     )
-
-
-class Mistake(NamedTuple):
-    """A test image (3, H, W) uint8, what it is, and what the run took it for."""
-
-    image: Images
-    truth: str
-    answer: str
-
-
-def mistakes(trained: Trained, data: Path) -> list[Mistake]:
-    """Return the test images that a run got wrong with most confidence, none without images."""
-    path, record = trained.folder / PREDICTIONS, trained.record
-    try:
-        manifest = manifest_of(record, data)
-    except UserError:  # the app is of use without them
-        return []
-    if not path.exists():
-        return []
-    saved = load_file(path)
-    wrong = np.flatnonzero(saved["label"] != saved["predicted"])
-    chosen = wrong[np.argsort(-saved["probability"][wrong], kind="stable")][:MOST_WRONG]
-    images = read_parts(data / record.data.name, manifest)["test"][0].numpy()
-    names = record.data.classes
-    return [
-        Mistake(images[i], names[saved["label"][i]], names[saved["predicted"][i]]) for i in chosen.tolist()
-    ]
 
 
 def result(answers: Answers, title: str, seen: Images, heat: NDArray[np.float32] | None) -> str:
