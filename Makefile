@@ -49,7 +49,7 @@ format: $(READY) ## rewrite the sources as `check` wants them
 schema: $(READY) ## workflow/config.schema.json from the typed config
 	cifarbench schema >workflow/config.schema.json
 
-picture: demo ## the picture in the README, from the demo's report
+picture: demo ## the picture in the README, from the demo's report; a test says when it is out of date
 	python tests/helpers/picture.py demo/reports/index.html .github/report.png
 
 # The versions that everything is tested with, with hashes, for every platform; needs uv. Keeps what is locked

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from cifarbench.analysis.pictures import COLUMNS, Voter, disputed, hardest, vote
-from cifarbench.analysis.table import collect, read_table
+from cifarbench.analysis.table import collect, read_parquet, read_table
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
@@ -63,7 +63,7 @@ def test_pictures_are_of_the_test_images_with_what_was_predicted(
 ) -> None:
     plan, folder = trained
     assert call(folder, digits.parent) == 0
-    pictures = read_table(folder / "pictures.parquet")
+    pictures = read_parquet(folder / "pictures.parquet", "cifarbench pictures")
     assert list(pictures) == COLUMNS
     assert pictures["image"].is_unique
     first = pictures.iloc[0]
@@ -83,13 +83,13 @@ def test_no_image_is_shown_without_the_data_or_of_other_data(
 ) -> None:
     _, folder = trained
     assert call(folder, tmp_path / "nowhere") == 0
-    assert read_table(folder / "pictures.parquet").empty
+    assert read_parquet(folder / "pictures.parquet", "cifarbench pictures").empty
     (tmp_path / "digits").mkdir()
     manifest = (digits / "manifest.json").read_text().replace('"images_sha256": "', '"images_sha256": "0')
     (tmp_path / "digits/manifest.json").write_text(manifest)
     assert call(folder, tmp_path) == 0
     assert "is not what the runs were trained on" in caplog.text
-    assert read_table(folder / "pictures.parquet").empty
+    assert read_parquet(folder / "pictures.parquet", "cifarbench pictures").empty
 
 
 def test_a_configuration_without_predictions_does_not_vote(trained: tuple[Plan, Path]) -> None:

@@ -28,6 +28,7 @@ from cifarbench.report.tables import all_tables
 from cifarbench.report.words import spread
 from cifarbench.words import listed
 from helpers.claims import with_claims
+from helpers.picture import layout, layout_of
 from helpers.repository import REPOSITORY
 from helpers.synthetic import synthetic
 
@@ -645,3 +646,7 @@ def test_words() -> None:
 def test_the_picture_in_the_readme_is_there() -> None:
     for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", (REPOSITORY / "README.md").read_text()):
         assert (REPOSITORY / path).exists(), path
+
+
+def test_the_picture_in_the_readme_shows_the_page_as_it_is_now() -> None:
+    assert layout_of(REPOSITORY / ".github/report.png") == layout(), "take it again with `make picture`"

@@ -5,6 +5,8 @@ sentence contradicts another.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -50,13 +52,14 @@ class Rival(NamedTuple):
         return seeds_to_tell(effect, first, second, self.number)
 
 
-class Family(NamedTuple):
+@dataclass(frozen=True)
+class Family:
     """The configurations of one data set that have a run, and how many of them can be compared."""
 
     dataset: str
     configurations: list[Configuration]
 
-    @property
+    @cached_property
     def number(self) -> int:
         tested = sum(len(c.accuracies) >= FEWEST for c in self.configurations)
         return max(2, tested)
@@ -66,7 +69,7 @@ class Family(NamedTuple):
         found = {c.key: c for c in self.configurations}
         return [found[key] for key in study.labels if key in found]
 
-    @property
+    @cached_property
     def noise(self) -> float | None:
         """The standard deviation over seeds of a typical configuration."""
         return single_seed_noise([c.accuracies for c in self.configurations])

@@ -91,14 +91,18 @@ class Difference(NamedTuple):
         """Return Games and Howell's p-value, of all pairs of `number` means."""
         if self.error == 0:
             return 0.0 if self.mean else 1.0
-        distance = abs(self.mean) / self.error * 2**0.5
-        return float(np.clip(stats.studentized_range.sf(distance, number, self.freedom), 0, 1))
+        return _p_of_range(abs(self.mean) / self.error * 2**0.5, number, self.freedom)
 
     def differs(self, number: int) -> bool:
         """Say whether two of `number` means are told apart (Games and Howell, "Pairwise multiple comparison
         procedures with unequal n's and/or variances", 1976)."""
         low, high = self.simultaneous(number)[1:]
         return low > 0 or high < 0
+
+
+@functools.cache
+def _p_of_range(distance: float, number: int, freedom: float) -> float:
+    return float(np.clip(stats.studentized_range.sf(distance, number, freedom), 0, 1))
 
 
 def welch(first: Sequence[float], second: Sequence[float], resolution: float = 0.0) -> Difference | None:
@@ -183,11 +187,16 @@ def single_seed_noise(groups: Sequence[Sequence[float]]) -> float | None:
     variance lies below the true one, so that a few collapsing configurations do not count.
     """
     variances = [
-        float(np.var(values, ddof=1)) * (len(values) - 1) / float(stats.chi2.median(len(values) - 1))
+        float(np.var(values, ddof=1)) * (len(values) - 1) / _median_of_chi2(len(values) - 1)
         for values in groups
         if len(values) > 1
     ]
     return float(np.median(variances)) ** 0.5 if variances else None
+
+
+@functools.cache
+def _median_of_chi2(freedom: int) -> float:
+    return float(stats.chi2.median(freedom))
 
 
 def chance_difference(deviation: float) -> float:

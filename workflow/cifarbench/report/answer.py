@@ -3,11 +3,12 @@
 import numpy as np
 
 from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.family import Rival
 from cifarbench.analysis.predictions import error_of_images
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.stats import FEWEST
 from cifarbench.report.words import few, number, points, spread
-from cifarbench.words import count
+from cifarbench.words import count, listed
 
 
 def summary(results: Results) -> list[str]:
@@ -47,10 +48,23 @@ def verdict(results: Results, dataset: str, contenders: list[Configuration]) -> 
         second += f"the difference is beyond seed noise ({points(following.interval)})."
     else:
         second += f"these seeds cannot separate the two ({points(following.interval)})."
-    lower = sum(bool(rival.differs) for rival in others)
-    undecided = f", {few(len(others) - lower, 'is', 'are')} undecided" if lower < len(others) else ""
-    third = f"Of {few(len(others), 'other')}, {few(lower, 'is', 'are')} lower beyond seed noise{undecided}."
-    return [first, second, *([third] if others else []), *_image_error(best)]
+    return [first, second, *_others(others), *_image_error(best)]
+
+
+def _others(rivals: list[Rival]) -> list[str]:
+    """Say how many of the others are lower, and how many are undecided or could not be tested."""
+    tested = sum(rival.interval is not None for rival in rivals)
+    lower = sum(bool(rival.differs) for rival in rivals)
+    if not tested:
+        return []
+    untested = len(rivals) - tested
+    parts = (
+        (lower, "lower beyond seed noise"),
+        (tested - lower, "undecided"),
+        (untested, "without seeds enough"),
+    )
+    said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in parts if n])
+    return [f"Of {few(len(rivals), 'other')}, {said}."]
 
 
 def _image_error(best: Configuration) -> list[str]:

@@ -85,13 +85,13 @@ def finding(measured: Measured) -> str:
     if len(measured.configurations) < 2:
         return f"Only {named(measured.best)} has runs."
     found = contrasts(measured)
+    if all(contrast.rival.interval is None for contrast in found):
+        return f"Too few seeds to compare {count(len(measured.configurations), 'configuration')}."
     if measured.study.compare == "previous" or is_grid_over_models(measured):
         return "; ".join(map(in_words, _strongest_of_each(found))) + "."
     decided = [contrast for contrast in found if contrast.rival.differs]
     if decided:
         return in_words(decided[-1]) + "."
-    if all(contrast.rival.interval is None for contrast in found):
-        return f"Too few seeds to compare {count(len(measured.configurations), 'configuration')}."
     return (
         f"No difference between {count(len(measured.configurations), 'configuration')} is beyond seed noise."
     )

@@ -187,7 +187,9 @@ function card(key, cards, details) {
 
 // Words are explained where they stand, and dots tell their values where a finger or a mouse is near.
 const bubble = document.body.appendChild(make("div", { id: "bubble", role: "status" }));
+let toldAt = 0; // how far the page was scrolled
 const tell = (text, x, y) => {
+  toldAt = scrollY;
   bubble.textContent = text;
   bubble.classList.toggle("visible", Boolean(text));
   const { width, height } = bubble.getBoundingClientRect();
@@ -201,7 +203,9 @@ const explain = (term) => {
 };
 document.addEventListener("focusin", (event) => { if (event.target.matches(".term")) explain(event.target); });
 document.addEventListener("focusout", () => tell(""));
-addEventListener("scroll", () => tell(""), { passive: true, capture: true });
+addEventListener("scroll", (event) => {
+  if (event.target !== document || Math.abs(scrollY - toldAt) > 8) tell("");
+}, { passive: true, capture: true });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") tell(""); });
 
 const nearest = (candidates, x, y) => {

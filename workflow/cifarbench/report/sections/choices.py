@@ -1,6 +1,7 @@
 """What to use: the most accurate, the best for little, and what not to do, each by a stated rule."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import log
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def sections(results: Results) -> Iterator[Section]:
 def of_dataset(results: Results, dataset: str) -> list[Card | None]:
     family, contenders = results.families[dataset], results.contenders[dataset]
     names = {c.key: c for c in family.configurations}  # as the whole table calls them
-    family = family._replace(configurations=contenders)
+    family = replace(family, configurations=contenders)
     studies = [
         measured._replace(configurations=[names[c.key] for c in measured.configurations])
         for measured in results.studies

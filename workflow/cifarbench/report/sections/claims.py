@@ -52,12 +52,14 @@ EXPLAINED = "An artefact has an explanation that was itself tested."
 
 
 def sections(results: Results) -> Iterator[Section]:
-    if not results.verdicts:
+    if not results.plan.claims:
         return
     groups: dict[str, list[Verdict]] = {}
     for verdict in results.verdicts:
         groups.setdefault(project_of(verdict.claim), []).append(verdict)
-    rows: Rows = {str(k): g.to_dict("records") for k, g in results.done.groupby("configuration")}
+    needed = {q.configuration for claim in results.plan.claims for q in claim.statement.quantities}
+    done = results.done[results.done["configuration"].isin(needed)]
+    rows: Rows = {str(key): group.to_dict("records") for key, group in done.groupby("configuration")}
     projects = [project(name, verdicts, rows) for name, verdicts in groups.items()]
     outcomes = [o for o in PROBLEMS_FIRST if any(card.outcome == o for p in projects for card in p.cards)]
     content = {"projects": projects, "outcomes": outcomes, "summary": summary(results.verdicts)}

@@ -1,6 +1,7 @@
 """All configurations, best first, each with a card that cites and checks it; page.js sorts and filters."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from cifarbench.analysis.configuration import SHOWN, Configuration
 from cifarbench.analysis.names import APART
@@ -21,6 +22,7 @@ def sections(results: Results) -> Iterator[Section]:
     titles = {study.name: study.title for study in results.plan.studies}
     content = {
         "configurations": results.ranked,
+        "seeds": {c.key: seeds_of(c) for c in results.ranked},
         "metrics": {name: METRICS[name] for name in SHOWN},
         "hardware": hardware(results),
         "knobs": {key: dict(own) for key, own in knobs.items()},
@@ -35,6 +37,31 @@ def sections(results: Results) -> Iterator[Section]:
         "cards": cards(results),
     }
     yield Section("configurations", "All configurations", "configurations", content)
+
+
+class Run(NamedTuple):
+    """What a row says of one run."""
+
+    seed: int
+    accuracy: float
+    loss: float | None
+    seconds: float
+    epochs: int
+    status: str
+    epoch: int
+    chosen_by: str
+
+
+def seeds_of(c: Configuration) -> list[Run]:
+    columns = ("config.seed", "final.test.top1", "final.test.loss", "seconds.train")
+    kept = ("status", "final.epoch", "final.chosen_by")
+    values = (c.runs[name].tolist() for name in columns)
+    return [
+        Run(int(seed), accuracy, loss if loss == loss else None, seconds, len(epochs), status, int(epoch), by)
+        for seed, accuracy, loss, seconds, epochs, status, epoch, by in zip(
+            *values, c.runs["epochs"], *(c.runs[name] for name in kept), strict=True
+        )
+    ]
 
 
 def hardware(results: Results) -> str:
