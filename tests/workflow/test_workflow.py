@@ -44,7 +44,7 @@ def test_from_config_to_report_and_only_what_is_new_is_trained(tmp_path: Path) -
     table = pd.read_parquet(tmp_path / "results/runs.parquet")
     assert table["status"].tolist() == ["completed", "completed"]
     page = (tmp_path / "reports/index.html").read_text()
-    assert "2 runs of 2 configurations were trained and tested on digits" in page
+    assert "2 runs of 2 configurations on digits" in page
     assert "Images that were hard" in page
     more = ["--set-resources", "train:runtime=999", "train:mem_mb=9999", "train:checkpoint_minutes=1"]
     assert NOTHING in run(tmp_path, "--configfile", config, *more)
