@@ -50,6 +50,15 @@ def test_the_long_form_that_came_before_is_read(tmp_path: Path, version: int) ->
     assert read_plan(tmp_path / "plan.json") == plan
 
 
+def test_claims_of_the_form_that_came_before_are_left_out(tmp_path: Path) -> None:
+    plan = with_claims(synthetic()[0])
+    write_plan(plan, tmp_path / "plan.json")
+    content = json.loads((tmp_path / "plan.json").read_text())
+    content["claims"][0] = {"id": "o", "says": "w", "statement": {"tolerance": 0.1}, "artefact": None}
+    (tmp_path / "plan.json").write_text(json.dumps(content))
+    assert read_plan(tmp_path / "plan.json").claims == plan.claims[1:]
+
+
 def broken(content: dict[str, Any], how: str) -> str:
     key = next(iter(content["configurations"]))
     match how:

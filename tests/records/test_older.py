@@ -59,6 +59,11 @@ def test_a_table_of_version_1_still_makes_a_report(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "index.html").exists()
 
 
+def test_old_values_in_a_table_of_the_new_number_are_replaced() -> None:
+    found = upgraded_table(pd.DataFrame({"schema_version": 2, "config.cuda_graph": [True, [0]]}), 2)
+    assert found["config.cuda_graph"].tolist() == ["auto", [0]]
+
+
 def test_records_tables_and_plans_change_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(older.CHANGES, 3, LATER)
     before = json.loads((FIRST / "metrics.json").read_text())

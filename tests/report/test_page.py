@@ -18,6 +18,7 @@ from cifarbench.analysis.configuration import over_seeds
 from cifarbench.analysis.results import Results
 from cifarbench.bench.training import GPU_WAYS, WAYS
 from cifarbench.plan.plan import Plan
+from cifarbench.plan.published_tables import Cell, PublishedTable, Row
 from cifarbench.plan.stored import write_plan
 from cifarbench.report.charts import POINTS, library
 from cifarbench.report.page import page as written_page
@@ -27,7 +28,7 @@ from cifarbench.report.sections.studies import MOST
 from cifarbench.report.tables import all_tables
 from cifarbench.report.words import spread
 from cifarbench.words import listed
-from helpers.claims import with_claims
+from helpers.claims import quantity, with_claims
 from helpers.picture import layout, layout_of
 from helpers.repository import REPOSITORY
 from helpers.synthetic import synthetic
@@ -365,10 +366,35 @@ def test_claims_are_listed_with_their_verdict() -> None:
     assert "Published claims" not in Text(page_of(plan, table)).text
     page = page_of(with_claims(plan), table)
     text = Text(page).text
-    assert "Of 2 published claims, 1 could be tested: " in text
+    assert "Of 2 published claims, tables and repeated figures, 1 could be tested: " in text
     assert "1 claim whose runs are missing" in text
     assert "2 claims about 3 quantities; 1 tested." in text
-    assert page.count('<span class="outcome">') == 1
+    assert page.count('<span class="outcome ') == 1
+
+
+def test_published_tables_are_drawn_beside_ours(tmp_path: Path) -> None:
+    plan, table = synthetic(configurations=2)
+    keys = [run.configuration for run in (plan.runs[0], plan.runs[-1])]
+    cells = [
+        [
+            Cell(quantity=quantity(key, metric=metric), published=value, tolerance=(0, 0), margin=0.02)
+            for metric, value in (("test_accuracy", 0.123), ("seconds", seconds))
+        ]
+        for key, seconds in zip(keys, (10, 25), strict=True)
+    ]
+    rows = [Row(label=key, cells=row) for key, row in zip(keys, cells, strict=True)]
+    columns = ["test_accuracy", "seconds"]
+    told = PublishedTable(id="t", source="P, t", title="Told by P", columns=columns, rows=rows)
+    render(plan.model_copy(update={"tables": [told]}), table, tmp_path)
+    text = Text((tmp_path / "index.html").read_text()).text
+    assert "Told by P" in text
+    assert text.count("12.3 %") == 2
+    assert "× 2.50" in text
+    assert "2 of 2 figures measured" in text
+    published = pd.read_csv(tmp_path / "tables/published.csv")
+    assert published["published"].tolist() == [12.3, 1.0, 12.3, 2.5]
+    means = table.groupby("configuration")["final.test.top1"].mean()
+    assert published["ours"][0] == pytest.approx(100 * means[keys[0]])
 
 
 def test_a_baseline_is_compared() -> None:

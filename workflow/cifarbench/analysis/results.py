@@ -11,9 +11,9 @@ from cifarbench.analysis.compare import Comparison
 from cifarbench.analysis.compare import compare as compare_tables
 from cifarbench.analysis.configuration import Configuration, best_first, configuration
 from cifarbench.analysis.family import Family, Rival
+from cifarbench.analysis.judged import Judged, judge_plan
 from cifarbench.analysis.names import study_names, table_names
 from cifarbench.analysis.stats import single_seed_noise
-from cifarbench.analysis.verdicts import Verdict, judge_all
 from cifarbench.plan.plan import Plan, PlannedStudy
 from cifarbench.records.evaluated import Evaluated
 from cifarbench.records.verified import Verified
@@ -32,8 +32,8 @@ class Results:
     verified: Verified = field(default_factory=Verified)
 
     @cached_property
-    def verdicts(self) -> list[Verdict]:
-        return judge_all(self.plan, self.table)
+    def judged(self) -> Judged:
+        return judge_plan(self.plan, self.table)
 
     @cached_property
     def comparison(self) -> Comparison | None:

@@ -5,8 +5,8 @@ example: cifarbench claims results/plan.json results/runs.parquet
 
 import argparse
 
+from cifarbench.analysis.judged import judge_plan, text_table
 from cifarbench.analysis.table import read_results
-from cifarbench.analysis.verdicts import judge_all, text_table
 from cifarbench.cli.arguments import add_plan, add_table, say
 from cifarbench.plan.stored import read_plan
 
@@ -18,4 +18,4 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     plan = read_plan(args.plan)
-    say(text_table(judge_all(plan, read_results(plan, args.table))))
+    say(text_table(judge_plan(plan, read_results(plan, args.table))))

@@ -11,8 +11,10 @@ from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError
 from cifarbench.models.catalogue import model_file, own_values
 from cifarbench.plan.checks import check
-from cifarbench.plan.claims import Candidate, Claim, read_claims
+from cifarbench.plan.claims import Claim, read_claims, read_file, read_margins
 from cifarbench.plan.grid import Frozen, Run, expand_study, in_words
+from cifarbench.plan.published_tables import Copy, PublishedTable, read_copies, read_tables
+from cifarbench.plan.quantities import Candidate, Scope
 from cifarbench.words import count, listed
 
 
@@ -37,6 +39,8 @@ class Plan(Frozen):
     studies: list[PlannedStudy]
     runs: list[Run]
     claims: list[Claim] = Field([])
+    tables: list[PublishedTable] = Field([])
+    copies: list[Copy] = Field([])
 
 
 def make_plan(config: Config) -> Plan:
@@ -55,14 +59,22 @@ def make_plan(config: Config) -> Plan:
         datasets=[dataset_of(config, name) for name in sorted(used)],
         studies=studies,
         runs=list(runs.values()),
-        claims=_claims(config, studies, runs),
+        **_literature(config, studies, runs),
     )
 
 
-def _claims(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> list[Claim]:
+def _literature(config: Config, studies: list[PlannedStudy], runs: dict[str, Run]) -> dict[str, Any]:
+    """Return what the file of claims says, with the configurations that it means."""
     if config.claims is None or config.max_epochs is not None:
-        return []
-    return read_claims(Path(config.claims), _candidates(config, studies, runs))
+        return {}
+    path = Path(config.claims)
+    data = read_file(path)
+    scope = Scope(_candidates(config, studies, runs), read_margins(data, path))
+    return {
+        "claims": read_claims(data, path, scope),
+        "tables": read_tables(data, path, scope),
+        "copies": read_copies(data, path),
+    }
 
 
 def _cut_short(epochs: int) -> str:

@@ -17,6 +17,7 @@ from cifarbench.files import read_model, write_text
 from cifarbench.plan.claims import Claim
 from cifarbench.plan.grid import Frozen, Run
 from cifarbench.plan.plan import Plan, PlannedStudy
+from cifarbench.plan.published_tables import Copy, PublishedTable
 from cifarbench.records.older import upgraded_plan
 
 LINE_LENGTH = 200
@@ -50,6 +51,8 @@ class StoredPlan(Frozen):
     configurations: dict[str, TrainConfig]
     studies: list[StoredStudy]
     claims: list[Claim] = Field([])
+    tables: list[PublishedTable] = Field([])
+    copies: list[Copy] = Field([])
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -134,6 +137,8 @@ def restored(plan: StoredPlan) -> Plan:
         studies=studies,
         runs=list(runs.values()),
         claims=plan.claims,
+        tables=plan.tables,
+        copies=plan.copies,
     )
 
 

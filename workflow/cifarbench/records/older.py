@@ -5,7 +5,7 @@ version. What is only added needs none but a neutral default.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,7 +38,14 @@ def upgraded_record(content: Content) -> Content:
 
 
 def upgraded_plan(content: Content) -> Content:
-    """Bring a plan to today's version; one of an unknown version stays as it is."""
+    """Bring a plan to today's version; one of an unknown version stays as it is.
+
+    Claims that may be artefacts, an earlier form, are left out: `plan` reads them from their file again.
+    """
+    claims = content.get("claims")
+    if isinstance(claims, list):
+        kept = [claim for claim in claims if not (isinstance(claim, dict) and "artefact" in claim)]
+        content = {**content, "claims": kept}
     for version, change in _changes_since(content.get("schema_version")):
         if "runs" in content:  # the long form, see `plan.stored`
             runs = [{**run, **_apply(change, {"config": run["config"]})} for run in content["runs"]]
@@ -51,14 +58,21 @@ def upgraded_plan(content: Content) -> Content:
 
 
 def upgraded_table(table: "DataFrame", version: int) -> "DataFrame":
-    """Bring a table of that version to today's."""
-    for newer, change in _changes_since(version):
-        table = table.rename(columns=change.renamed).drop(columns=list(change.removed), errors="ignore")
+    """Bring a table of that version to today's. Old values are replaced whatever the version: a page that was
+    drawn between two changes of one version gave its table the number without the later change."""
+    newer = [number for number, _ in _changes_since(version)]
+    for number, change in CHANGES.items():
+        if number in newer:
+            table = table.rename(columns=change.renamed).drop(columns=list(change.removed), errors="ignore")
+            table["schema_version"] = table["schema_version"].where(table["schema_version"].isna(), number)
         for name, values in change.values.items():
             if name in table:
-                table[name] = [values.get(value, value) for value in table[name]]
-        table["schema_version"] = table["schema_version"].where(table["schema_version"].isna(), newer)
+                table[name] = [_replaced(value, values) for value in table[name]]
     return table
+
+
+def _replaced(value: Any, values: Mapping[Any, Any]) -> Any:
+    return values.get(value, value) if isinstance(value, Hashable) else value
 
 
 def _changes_since(version: Any) -> Iterator[tuple[int, Change]]:

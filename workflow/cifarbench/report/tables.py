@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cifarbench.analysis.configuration import SHOWN, Configuration
+from cifarbench.analysis.published import Beside
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.analysis.verdicts import Verdict
@@ -41,6 +42,7 @@ def all_tables(results: Results) -> dict[str, pd.DataFrame]:
         "configurations": pd.DataFrame([_configuration(c) for c in results.ranked]),
         "differences": pd.DataFrame(_differences(results)),
         "claims": pd.DataFrame(_claims(results)),
+        "published": pd.DataFrame(_published(results)),
     }
     return {name: table for name, table in tables.items() if not table.empty}
 
@@ -143,16 +145,46 @@ def _claims(results: Results) -> list[dict[str, Any]]:
         {
             "claim": verdict.claim.says,
             "source": verdict.claim.source,
-            "verdict": verdict.outcome,
+            "counted": "no" if verdict.claim.ours else "yes",
+            "reproduced as published": verdict.outcome,
             "n": verdict.seeds,
             "published": _values(verdict, verdict.claim.statement.published),
             "measured": _values(verdict, verdict.measured),
-            "reason": verdict.reason,
+            "p": verdict.ruling.p,
+            "n needed": verdict.ruling.seeds_needed,
+            "reason": verdict.ruling.reason,
+            "explanation": verdict.claim.explanation.because if verdict.claim.explanation else None,
+            "explanation is": verdict.explanation[0] if verdict.explanation else None,
+            "reason of that": verdict.explanation[1] if verdict.explanation else None,
         }
-        for verdict in results.verdicts
+        for verdict in results.judged.claims
     ]
 
 
 def _values(verdict: Verdict, values: list[float]) -> str:
     metric = METRICS[verdict.claim.statement.quantities[0].metric]
     return "; ".join(metric.write(value) for value in values)
+
+
+def _published(results: Results) -> list[dict[str, Any]]:
+    return [
+        {"table": judged.table.id, "source": judged.table.source, "row": row.label, **_beside(name, of)}
+        for judged in results.judged.tables
+        for row, cells in zip(judged.table.rows, judged.cells, strict=True)
+        for name, of in zip(judged.table.columns, cells, strict=True)
+        if of is not None
+    ]
+
+
+def _beside(name: str, of: Beside) -> dict[str, Any]:
+    """Return a printed figure and ours in the metric's unit, or times as the ratios that they are."""
+    metric = METRICS[name]
+    heading, factor = (metric.heading, metric.factor) if of.ruling else (f"{metric.title} (ratio)", 1)
+    ours = [None] * 3 if of.ours is None else [of.ours.centre, of.ours.low, of.ours.high]
+    figures = zip(("published", "ours", "low", "high"), [of.published, *ours], strict=True)
+    return {
+        "metric": heading.lower(),
+        **{title: None if value is None else factor * value for title, value in figures},
+        "n": len(of.ours.values) if of.ours else 0,
+        "verdict": of.ruling.outcome if of.ruling else "not judged",
+    }

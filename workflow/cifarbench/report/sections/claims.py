@@ -1,31 +1,34 @@
 """Published claims as cards, by project, problems first: what was published, what was measured, and why."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cifarbench.analysis.configuration import over_seeds
+from cifarbench.analysis.judged import Judged, needs
 from cifarbench.analysis.results import Results
-from cifarbench.analysis.verdicts import OUTCOMES, TESTED, Verdict, by_seed
-from cifarbench.plan.claims import Claim, Quantity
+from cifarbench.analysis.rules import Outcome
+from cifarbench.analysis.verdicts import Evidence, Support, Verdict, counts, evidence, wrong_by_chance
+from cifarbench.plan.claims import Claim
+from cifarbench.plan.quantities import Quantity
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.section import Section, project_anchor
 from cifarbench.report.strips import Entry, Strips, strips
 from cifarbench.words import count
 
 PLACE = 50
-Rows = dict[str, list[dict[str, Any]]]
-ENDS = (min, max)
-PROBLEMS_FIRST = ("does not hold", "artefact", "within seed noise", "holds")
+PROBLEMS_FIRST: tuple[Outcome, ...] = ("differs", "undecided", "reproduced")
 
 
 class Card(NamedTuple):
-    """A tested claim: its verdict, a strip for each quantity, why, and which rule decided."""
+    """A claim with runs: both verdicts, a strip for each quantity, why, and which rules decided."""
 
     claim: Claim
     source: str
-    outcome: str
+    outcome: Outcome
     seeds: int
     reason: str
+    explanation: Support | None
+    because: str
     figure: Strips
     rule: str
 
@@ -38,83 +41,100 @@ class Project(NamedTuple):
     cards: list[Card]
     waiting: list[Verdict]
     quantities: int
-    repeats: list[str]
-    """What the project published of one and the same configuration, where that differs."""
 
 
 RULES = {
-    "value": "A value holds if one further run of ours, as the published one was, would fall there in 19 of "
-    "20 cases, give or take what rounding leaves open.",
-    "order": "An order holds if each difference between neighbours is above zero beyond seed noise.",
-    "equal": "Equality holds if the interval of the difference lies within what the claim leaves open.",
+    "value": "A value is reproduced if one further run of ours, as the published one was, would fall there "
+    "in 19 of 20 cases, give or take what rounding leaves open, and that is known to within the margin.",
+    "order": "An order is reproduced if each step shows in a one-sided test (Welch, 5 %); it differs if a "
+    "step shows the other way round (Holm).",
+    "equal": "Two are equal if their difference lies within the margin (two one-sided tests); they differ if "
+    "it lies beyond.",
+    "no_gain": "There is no gain if the difference lies below the margin (one-sided test); it differs if it "
+    "lies above.",
+    "above": "All are above a value if each shows it in a one-sided test; it differs if one lies below "
+    "(Holm).",
 }
-EXPLAINED = "An artefact has an explanation that was itself tested."
+ROLES = {
+    "without": "The explanation is supported if the claim is reproduced as published and fails without the "
+    "cause, or most of the difference goes.",
+    "with": "The explanation is supported if the claim differs as it stands and is reproduced with the "
+    "cause.",
+}
 
 
 def sections(results: Results) -> Iterator[Section]:
     if not results.plan.claims:
         return
     groups: dict[str, list[Verdict]] = {}
-    for verdict in results.verdicts:
-        groups.setdefault(project_of(verdict.claim), []).append(verdict)
-    needed = {q.configuration for claim in results.plan.claims for q in claim.statement.quantities}
-    done = results.done[results.done["configuration"].isin(needed)]
-    rows: Rows = {str(key): group.to_dict("records") for key, group in done.groupby("configuration")}
-    projects = [project(name, verdicts, rows) for name, verdicts in groups.items()]
+    for verdict in results.judged.claims:
+        groups.setdefault(verdict.claim.project, []).append(verdict)
+    known = evidence(results.plan, results.done)
+    projects = [project(name, verdicts, known) for name, verdicts in groups.items()]
     outcomes = [o for o in PROBLEMS_FIRST if any(card.outcome == o for p in projects for card in p.cards)]
-    content = {"projects": projects, "outcomes": outcomes, "summary": summary(results.verdicts)}
+    content = {"projects": projects, "outcomes": outcomes, "summary": summary(results.judged)}
     parts = [(p.anchor, p.name) for p in projects]
     yield Section("claims", "Published claims", "claims", content, parts=parts)
 
 
-def project_of(claim: Claim) -> str:
-    return claim.source.partition(",")[0]
+def summary(judged: Judged) -> str:
+    """Count all verdicts on what was published, and how many of them chance alone would turn."""
+    number = counts(judged.outcomes)
+    tested = len(judged.outcomes) - number["not run"]
+    said = ", ".join(f"{outcome} {number[outcome]}" for outcome in PROBLEMS_FIRST if number[outcome])
+    told = [
+        f"Of {len(judged.outcomes)} published claims, tables and repeated figures, {tested} could be tested"
+        f"{': ' if said else ''}{said}."
+    ]
+    if chance := wrong_by_chance(judged.outcomes):
+        told.append(f"By chance alone, {chance:.1f} of those decided would be wrong.")
+    if supported := judged.supports.count("supported"):
+        told.append(f"{count(supported, 'explanation is', 'explanations are')} supported.")
+    return " ".join(told)
 
 
-def summary(verdicts: list[Verdict]) -> str:
-    tested = [verdict for verdict in verdicts if verdict.outcome in TESTED]
-    counted = {outcome: sum(verdict.outcome == outcome for verdict in tested) for outcome in OUTCOMES}
-    said = ", ".join(f"{outcome} {n}" for outcome, n in counted.items() if n)
-    return f"Of {count(len(verdicts), 'published claim')}, {len(tested)} could be tested: {said}."
-
-
-def project(name: str, verdicts: list[Verdict], rows: Rows) -> Project:
-    tested = [verdict for verdict in verdicts if verdict.outcome in TESTED]
+def project(name: str, verdicts: list[Verdict], known: Evidence) -> Project:
+    tested = [verdict for verdict in verdicts if verdict.outcome != "not run"]
     tested.sort(key=lambda verdict: PROBLEMS_FIRST.index(verdict.outcome))
     quantities = {q.model_dump_json() for v in verdicts for q in v.claim.statement.quantities}
     return Project(
         name,
         project_anchor(name),
-        [card(verdict, rows) for verdict in tested],
-        [verdict for verdict in verdicts if verdict.outcome not in TESTED],
+        [card(verdict, known) for verdict in tested],
+        [verdict for verdict in verdicts if verdict.outcome == "not run"],
         len(quantities),
-        repeats(verdicts),
     )
 
 
-def repeats(verdicts: list[Verdict]) -> list[str]:
-    """Say where one quantity was published with different values, which is the project's own noise."""
-    values: dict[tuple[str, str, int | None], set[float]] = {}
-    labels: dict[tuple[str, str, int | None], Quantity] = {}
-    for verdict in verdicts:
-        statement = verdict.claim.statement
-        for quantity, value in zip(statement.quantities, statement.published, strict=False):
-            key = (quantity.configuration, quantity.metric, quantity.epoch)
-            values.setdefault(key, set()).add(value)
-            labels.setdefault(key, quantity)
-    return [
-        f"{labels[key].label}: published as {' to '.join(METRICS[key[1]].write(end(found)) for end in ENDS)}"
-        for key, found in values.items()
-        if len(found) > 1
-    ]
+def card(verdict: Verdict, known: Evidence) -> Card:
+    claim, statement = verdict.claim, verdict.claim.statement
+    support, why = verdict.explanation or (None, "")
+    rules = [RULES[statement.kind], *([ROLES[claim.explanation.role]] if claim.explanation else [])]
+    return Card(
+        claim,
+        claim.source.partition(", ")[2],
+        verdict.outcome,
+        verdict.seeds,
+        sentence(verdict.ruling.reason + needs(verdict.ruling)),
+        support,
+        sentence(f"{claim.explanation.because}: {why}") if claim.explanation else "",
+        figure(verdict, known),
+        " ".join(rules),
+    )
 
 
-def card(verdict: Verdict, rows: Rows) -> Card:
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def figure(verdict: Verdict, known: Evidence) -> Strips:
     statement = verdict.claim.statement
     metric = METRICS[statement.quantities[0].metric]
+    bound = statement.published * len(statement.quantities) if statement.kind == "above" else []
+    published = [*(bound or statement.published), *[None] * len(statement.quantities)]
     entries = [
-        entry(quantity, rows, statement.published[n] if n < len(statement.published) else None)
-        for n, quantity in enumerate(statement.quantities)
+        entry(quantity, known, value)
+        for quantity, value in zip(statement.quantities, published, strict=False)
     ]
     said = [
         metric.write(e.seeds.centre if e.seeds else None)
@@ -122,21 +142,11 @@ def card(verdict: Verdict, rows: Rows) -> Card:
         for e in entries
     ]
     alt = f"{metric.title}: " + "; ".join(f"{e.label} {s}" for e, s in zip(entries, said, strict=True))
-    rule = RULES[statement.kind] + (f" {EXPLAINED}" if verdict.claim.artefact else "")
-    return Card(
-        verdict.claim,
-        verdict.claim.source.partition(", ")[2],
-        verdict.outcome,
-        verdict.seeds,
-        f"{verdict.reason[:1].upper()}{verdict.reason[1:].rstrip('.')}.",
-        strips(entries, metric, alt, said),
-        rule,
-    )
+    return strips(entries, metric, alt, said)
 
 
-def entry(quantity: Quantity, rows: Rows, published: float | None) -> Entry:
-    values = by_seed(quantity, rows)
+def entry(quantity: Quantity, known: Evidence, published: float | None) -> Entry:
+    values = known.measured(quantity).values
     label = quantity.label + (f", epoch {quantity.epoch}" if quantity.epoch else "")
-    return Entry(
-        label, values, over_seeds(list(values.values()), quantity.metric) if values else None, published
-    )
+    seeds = over_seeds(list(values.values()), quantity.metric) if values else None
+    return Entry(label, values, seeds, published)

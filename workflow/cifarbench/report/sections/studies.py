@@ -11,7 +11,6 @@ from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
 from cifarbench.report.contrasts import Contrast, collapses, conclusion, contrasts, ranked
 from cifarbench.report.section import Section, study_anchor
-from cifarbench.report.sections.claims import project_of
 from cifarbench.report.strips import Strips, entry, strips
 from cifarbench.report.words import number, slug, spread
 
@@ -32,7 +31,7 @@ def projects_of(results: Results) -> dict[str, str]:
     made: dict[str, list[str]] = {}
     for claim in results.plan.claims:
         for study in {quantity.study for quantity in claim.statement.quantities}:
-            made.setdefault(study, []).append(project_of(claim))
+            made.setdefault(study, []).append(claim.project)
     own = {study: max(names, key=names.count) for study, names in made.items()}
     further = {
         study.name: own[name]

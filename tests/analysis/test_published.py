@@ -1,0 +1,108 @@
+"""Published tables beside ours: each figure in its place, judged together, and what is given twice once."""
+
+from typing import Any
+
+import pytest
+
+from cifarbench.analysis.published import disagreements, judge_tables, replicates
+from cifarbench.analysis.verdicts import Evidence
+from cifarbench.plan.plan import Plan
+from cifarbench.plan.published_tables import Cell, PublishedTable, Row
+from helpers.claims import quantity
+from helpers.synthetic import synthetic
+
+NOISE = (0.0, 0.004, -0.003, 0.002, -0.001)
+EXACT = {"tolerance": (0.0, 0.0), "margin": 0.02}
+
+
+def evidence(seeds: int = 5, **means: float) -> Evidence:
+    return Evidence(
+        {
+            name: [
+                {
+                    "status": "completed",
+                    "config.seed": seed,
+                    "final.test.top1": mean + NOISE[(seed * (1 + place)) % 5],
+                    "final.test.images": 10_000,
+                    "seconds.train": 100 * mean,
+                    "environment.device_name": "Synthetic Processor",
+                    "environment.threads": 1,
+                    "data.images_sha256": "b",
+                    "epochs": [],
+                }
+                for seed in range(seeds)
+            ]
+            for place, (name, mean) in enumerate(means.items())
+        }
+    )
+
+
+def plan_of(project: str = "P", **published: tuple[float, float] | float) -> Plan:
+    """Return a plan whose one table has accuracy and time of each configuration."""
+    rows = []
+    for name, figures in published.items():
+        accuracy, seconds = figures if isinstance(figures, tuple) else (figures, 1.0)
+        cells = [
+            Cell(quantity=quantity(name), published=accuracy, **EXACT),
+            Cell(quantity=quantity(name, metric="seconds"), published=seconds, **EXACT),
+        ]
+        rows.append(Row(label=name, cells=cells))
+    columns = ["test_accuracy", "seconds"]
+    table = PublishedTable(id=project, source=f"{project}, a table", title="T", columns=columns, rows=rows)
+    return synthetic()[0].model_copy(update={"tables": [table]})
+
+
+def together(*plans: Plan) -> Plan:
+    return plans[0].model_copy(update={"tables": [table for plan in plans for table in plan.tables]})
+
+
+def test_each_figure_stands_beside_ours() -> None:
+    [judged] = judge_tables(plan_of(a=(0.7, 200), b=(0.6, 100)), evidence(a=0.7, b=0.6))
+    accuracy, seconds = judged.cells[1]
+    assert accuracy is not None
+    assert seconds is not None
+    assert accuracy.ruling is not None
+    assert (accuracy.published, accuracy.ruling.outcome) == (0.6, "reproduced")
+    assert accuracy.ours is not None
+    assert accuracy.ours.centre == pytest.approx(0.6004)
+    assert len(accuracy.ours.values) == 5
+    # Times are ratios to the first row, and not judged.
+    assert seconds.published == 0.5
+    assert seconds.ours is not None
+    assert seconds.ours.centre == pytest.approx(6 / 7)
+    assert seconds.ruling is None
+
+
+@pytest.mark.parametrize(("b", "outcome"), [(0.6, "reproduced"), (0.7, "differs"), (None, "undecided")])
+def test_a_table_is_one_comparison(b: float | None, outcome: str) -> None:
+    measured: dict[str, Any] = {"a": 0.7} | ({} if b is None else {"b": b})
+    [judged] = judge_tables(plan_of(a=0.7, b=0.6), evidence(**measured))
+    assert judged.ruling.outcome == outcome
+    [judged] = judge_tables(plan_of(a=0.7, b=0.6), evidence())
+    assert judged.ruling.outcome == "not run"
+
+
+def test_figures_given_several_times_are_judged_together_once() -> None:
+    plan = together(plan_of(a=0.70), plan_of(a=0.71), plan_of(a=0.69), plan_of("Q", a=0.9))
+    [group] = replicates(plan, evidence(a=0.7))
+    assert group.project == "P"
+    assert group.published == [0.70, 0.71, 0.69]
+    assert group.ruling.outcome == "reproduced"
+    assert "the mean of 3 further runs would fall" in group.ruling.reason
+    [group] = replicates(plan, evidence(a=0.8))
+    assert group.ruling.outcome == "differs"
+
+
+def test_runs_that_end_alike_are_one_quantity() -> None:
+    found = evidence(a=0.7)
+    found.rows["b"] = found.rows["a"]
+    plan = plan_of(a=0.7, b=0.71)
+    [group] = replicates(plan, found)
+    assert group.published == [0.7, 0.71]
+    assert replicates(plan, evidence(a=0.7, b=0.7)) == []
+
+
+def test_projects_that_disagree_on_one_recipe_are_shown() -> None:
+    [told] = disagreements(together(plan_of(a=0.71), plan_of("Q", a=0.79), plan_of("Q", b=0.5)))
+    assert told == ("a", "test_accuracy", [("P", 0.71), ("Q", 0.79)])
+    assert disagreements(together(plan_of(a=0.71), plan_of("Q", a=0.71))) == []
