@@ -20,15 +20,15 @@ class Slow(nn.Sequential):
 def build(classes: int) -> nn.Module:
     model = Slow(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(3 * 8 * 8, classes))
     if "SLURM_JOB_ID" in os.environ:
-        model.gpu = hold(HERE / f"{os.environ['SLURMD_NODENAME']}-{os.environ['CUDA_VISIBLE_DEVICES']}")
+        hold(HERE / f"{os.environ['SLURMD_NODENAME']}-{os.environ['CUDA_VISIBLE_DEVICES']}")
     return model
 
 
-def hold(path: Path) -> object:
-    """Lock a file until this process ends; leave another one beside it if a second process has it."""
-    file = path.open("a")
+def hold(path: Path) -> None:
+    """Lock a file until this process ends, which may build the model again; leave another one beside it if a
+    second process has it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT)  # closed by the system, as the lock would go with it
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         path.with_name(f"{path.name}-twice").touch()
-    return file

@@ -174,7 +174,7 @@ def test_a_model_of_ones_own_is_built_from_its_file(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (OWN.format(signature="depth: int = 1", outputs="classes"), "keyword 'depth' is not allowed"),
+        (OWN.format(signature="layers: int = 1", outputs="classes"), "keyword 'layers' is not allowed"),
         (
             OWN.format(signature="width: float", outputs="classes"),
             "keyword 'width' is not allowed: give it a literal",

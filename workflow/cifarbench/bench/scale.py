@@ -160,7 +160,10 @@ def fill(folder: Path, runs: int) -> Path:
 
 
 def write_records(plan: Plan, record: Record, predictions: Path, runs_folder: Path) -> None:
+    """Write the record for each run, with the predictions that `fill` makes, all of them right."""
+    test = record.final.test.model_copy(update={"images": TEST_IMAGES, "top1": 1.0})
+    final = record.final.model_copy(update={"test": test})
     for run in plan.runs:
-        own = {"run": run.id, "configuration": run.configuration, "config": run.config}
+        own = {"run": run.id, "configuration": run.configuration, "config": run.config, "final": final}
         write_text(runs_folder / run.id / RECORD, record.model_copy(update=own).model_dump_json(indent=1))
         (runs_folder / run.id / PREDICTIONS).hardlink_to(predictions)
