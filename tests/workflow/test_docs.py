@@ -14,7 +14,10 @@ from packaging.requirements import Requirement
 
 from cifarbench import __version__
 from cifarbench.cli.parser import VERBS, main, parser
+from cifarbench.config.benchmark import parse
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.plan.plan import make_plan
+from helpers.readme_table import readme_table
 from helpers.repository import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -75,6 +78,16 @@ def test_the_documents_name_only_targets_and_files_that_are_there() -> None:
         for path in re.findall(r"\]\(([^)#:]+)\)", read(document)):
             assert ((REPOSITORY / document).parent / path).exists(), f"{document}: {path}"
     assert {"demo", "test", "check"} <= targets
+
+
+def test_the_readme_is_short_and_its_table_is_what_the_published_records_say() -> None:
+    assert len(read("README.md").splitlines()) <= 150
+    assert readme_table() in read("README.md")
+
+
+def test_the_config_in_the_readme_is_one() -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", read("README.md"), re.DOTALL)
+    assert len(make_plan(parse(yaml.safe_load(block))).runs) == 12
 
 
 def test_the_changelog_and_the_citation_have_this_version() -> None:
