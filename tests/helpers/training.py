@@ -1,6 +1,9 @@
 """One short training on digits, and what of its result must be equal."""
 
+import os
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -39,3 +42,9 @@ def same_result(first: Path, second: Path) -> bool:
 def flat(model: torch.nn.Module) -> torch.Tensor:
     """Return all parameters of a model as one vector."""
     return torch.cat([weight.detach().flatten() for weight in model.parameters()])
+
+
+def saying_to(call: list[str], log: Path) -> NoReturn:
+    """Run a verb in this process, which ends with it; what it says goes to `log`."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    sys.exit(main(call))

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ from cifarbench.records.record import read_record
 from cifarbench.training.checkpoint import Checkpoint, seal
 from cifarbench.training.engine import Engine
 from cifarbench.training.stopping import on_stop
-from helpers.training import same_result, train
+from helpers.training import same_result, saying_to, train
 
 # Between them: every optimizer state, schedule, random stream and way to keep weights.
 RECIPES = {
@@ -95,11 +94,6 @@ def process(call: list[str], log: Path) -> BaseProcess:
     running = FORKS.Process(target=saying_to, args=(call, log))
     running.start()
     return running
-
-
-def saying_to(call: list[str], log: Path) -> NoReturn:
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    sys.exit(main(call))
 
 
 def test_each_signal_saves_and_the_same_command_goes_on(digits: Path, tmp_path: Path) -> None:
