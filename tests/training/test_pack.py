@@ -13,6 +13,7 @@ from cifarbench.cli.arguments import INTERRUPTED
 from cifarbench.cli.parser import main
 from cifarbench.config.ids import configuration_id, run_id
 from cifarbench.config.knobs import TrainConfig
+from cifarbench.errors import UNPRINTABLE
 from cifarbench.plan.grid import Run
 from cifarbench.plan.packs import packs
 from cifarbench.records.folder import CHECKPOINT, PACKED, RECORD, WEIGHTS
@@ -21,6 +22,22 @@ from cifarbench.training import pack
 from helpers.repository import SMALL, TABLE, run, trained, write_config
 from helpers.training import same_result, train
 
+# Raises once it is past the check of a user's own model.
+RUDE = r"""
+from torch import nn
+
+class Net(nn.Sequential):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 10:
+            raise RuntimeError("\x1b]0;owned\x07")
+        return super().forward(x)
+
+def build(classes):
+    return Net(nn.Flatten(), nn.Linear(3072, classes))
+"""
 KNOBS = "--validation-images 200 --batch-size 64 --epochs 1"
 
 
@@ -140,3 +157,19 @@ def test_in_the_workflow_nothing_is_trained_twice(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob(f"results/runs/*/{RECORD}"))) == 6
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
     assert not list(tmp_path.glob(f"results/runs/*/{PACKED}"))
+
+
+def test_what_a_model_raises_does_nothing_to_a_terminal(digits: Path, tmp_path: Path) -> None:
+    """In the log of a training, which Snakemake shows, and in that of a pack; the traceback stays whole."""
+    model = tmp_path / "rude.py"
+    model.write_text(RUDE)
+    own = [*KNOBS.split(), "--model", "rude", "--model-file", str(model)]
+    python = [sys.executable, "-m", "cifarbench"]
+    alone = [*python, "train", "--data", str(digits), "--output", str(tmp_path / "run"), *own]
+    packed = [*python, "pack", " ".join(own), "--data", str(digits), "--output", str(tmp_path / "runs")]
+    for call, code in ((alone, 1), (packed, 0)):
+        done = subprocess.run(call, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert r"\x1b]0;owned\x07" in done.stderr
+        assert not UNPRINTABLE.search(done.stderr)
+        assert ("Traceback" in done.stderr and "in forward" in done.stderr) == (code == 1)

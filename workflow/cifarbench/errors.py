@@ -1,5 +1,6 @@
 """What a user got wrong, in one clear line: what, the offending value, what is allowed, what to do."""
 
+import logging
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -23,6 +24,16 @@ class UserError(Exception):
 def printable(text: str) -> str:
     """Write the characters that would do something to a terminal as Python's escapes; lines and tabs stay."""
     return UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Lines of a log with the time; nothing in them, such as a model's own words, acts on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def shown(value: Any) -> str:

@@ -14,14 +14,16 @@ import re
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import TracebackType
 
 from cifarbench import __version__
 from cifarbench.cli.arguments import Parser
-from cifarbench.errors import UserError, printable, suggest
+from cifarbench.errors import PrintableFormatter, UserError, printable, suggest
 
 VERBS = {
     path.stem.replace("_", "-"): path
@@ -32,6 +34,7 @@ VERBS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
+    sys.excepthook = print_traceback
     try:
         try:
             with sigterm_as_interrupt():
@@ -46,12 +49,17 @@ def main(argv: list[str] | None = None) -> int:
         return 130  # 128 and the number of the signal, as of any command that it ends
 
 
+def print_traceback(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Print a fault of the program or of a user's own model, whole; nothing in it acts on a terminal."""
+    print(printable("".join(traceback.format_exception(kind, error, where))), end="", file=sys.stderr)
+
+
 def run_verb(argv: list[str]) -> int:
     try:
         args, unknown = parser(argv).parse_known_args(argv)
-        logging.basicConfig(
-            level="INFO", format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
-        )
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(PrintableFormatter())
+        logging.basicConfig(level="INFO", handlers=[handler])
         if unknown:
             raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args.flags))
         args.run(args)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import manifest_sha256
-from cifarbench.errors import UserError
+from cifarbench.errors import PrintableFormatter, UserError
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.heartbeat import heartbeat
@@ -103,7 +103,7 @@ def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file:
 def also_logging_to(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(PrintableFormatter())
     logging.getLogger().addHandler(handler)
     try:
         yield
