@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -197,6 +198,28 @@ def test_ctrl_c_stops_everything_and_the_same_command_goes_on(tmp_path: Path) ->
     records = [json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*/metrics.json")]
     assert sum(record["resumptions"] for record in records) == len(saved)
     assert [len(record["epochs"]) for record in records] == [30, 30]
+
+
+def test_after_kill_9_snakemake_says_what_unlocks_and_that_does(tmp_path: Path) -> None:
+    config = write_config(tmp_path, {})
+    call = ("results/plan.json", "--configfile", config)
+    quiet = subprocess.DEVNULL
+    running = subprocess.Popen(
+        snakemake_command(tmp_path, *call), stdout=quiet, stderr=quiet, cwd=REPOSITORY, start_new_session=True
+    )
+    while not list(tmp_path.glob(".snakemake/locks/*.lock")):
+        assert running.poll() is None
+        time.sleep(0.005)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert list(tmp_path.glob(".snakemake/locks/*.lock"))
+
+    locked = snakemake(tmp_path, *call)
+    assert locked.returncode == 1
+    [said] = re.findall(r"`snakemake(.*) --unlock` unlocks the folder", locked.stdout)
+    run(tmp_path, *call, *shlex.split(said), "--unlock")
+    assert "The folder is locked" not in run(tmp_path, *call)
+    assert (tmp_path / "results/plan.json").exists()
 
 
 @pytest.mark.parametrize(
