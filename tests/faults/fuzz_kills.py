@@ -1,6 +1,6 @@
 """Verbs killed at random: what they write is whole or not there, and the same call makes it the same.
 
-Trainings are killed in tests/training and tests/sweep; here are the verbs that need no PyTorch.
+Here are the verbs that need no PyTorch; the long form kills trainings and Snakemake too.
 """
 
 import contextlib
