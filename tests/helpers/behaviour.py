@@ -28,6 +28,7 @@ from cifarbench.training.torch_internals import keep_compiler_out
 Knobs = dict[str, Any]
 
 SGD: Knobs = {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
+MUON: Knobs = {"optimizer": "muon", "learning_rate": 0.02, "momentum": 0.9}
 STABLE: Knobs = {"schedule": "warmup_stable_decay"}
 STEPS: Knobs = {"schedule": "multistep", "milestones": [6, 8]}
 # What is changed, and from what: knobs, as a slip in the code that reads them would.
@@ -43,7 +44,14 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
         {"optimizer": "adagrad", "conventions": "keras"},
         {"initial_accumulator": 0.1001},
     ),
+    "rate of biases": ({}, {"bias_rate": 1.001}),
+    "rate of norms": ({"model": "resnet9", "width": 0.125}, {"norm_rate": 1.001}),
+    "rate of the first layer": ({}, {"first_layer_rate": 1.001}),
+    "rate of the last layer": ({}, {"last_layer_rate": 1.001}),
     "momentum": (SGD, {"momentum": 0.9001}),
+    "momentum of Muon": (MUON, {"momentum": 0.9001}),
+    "rest of Muon": (MUON, {"muon_rest": "sgd"}),
+    "length in Muon": (MUON, {"muon_norm": "fixed"}),
     "Nesterov": (SGD, {"nesterov": True}),
     "weight decay": (SGD, {"weight_decay": 5.01e-4}),
     "weight decay of AdamW": ({"optimizer": "adamw", "weight_decay": 0.01}, {"weight_decay": 0.0101}),
@@ -60,6 +68,7 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "loss": ({"loss": "mean_squared_error"}, {"loss": "binary_cross_entropy"}),
     "label smoothing": ({"label_smoothing": 0.1}, {"label_smoothing": 0.1001}),
     "mirroring": ({}, {"flip": True}),
+    "turns of mirroring": ({"flip": True}, {"flip": "alternating"}),
     "shifts": ({"crop_padding": 4}, {"crop_padding": 3}),
     "border of shifts": ({"crop_padding": 4}, {"crop_border": "reflect"}),
     "cutout": ({"cutout": 8}, {"cutout": 7}),

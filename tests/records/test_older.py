@@ -33,6 +33,8 @@ def test_a_record_of_version_1_reads_as_it_was_written() -> None:
         assert read[part] == written[part]
     assert written["config"].pop("cuda_graph") is True  # the default of then
     assert read["config"]["cuda_graph"] == "auto"
+    assert written["config"].pop("flip") is False  # which is text today
+    assert read["config"]["flip"] == "false"
     for part in ("config", "data", "model", "final", "seconds"):  # which have gained a field or two
         assert {**read[part], **written[part]} == read[part]
     assert run_id(record.config) == written["run"]

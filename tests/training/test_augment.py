@@ -33,6 +33,23 @@ def test_flip_is_torchvisions_for_about_half_of_the_images() -> None:
     assert 16 < flips.sum() < 48
 
 
+def test_alternating_flips_show_each_image_both_ways_in_every_two_epochs() -> None:
+    unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
+    augment = Augment(TrainConfig(flip="alternating"), unscaled, 64, 64, torch.device("cpu"))
+    order = torch.randperm(64, generator=seeded())
+    seen = []
+    for epoch in range(4):
+        augment.begin_epoch(epoch)
+        images, _ = augment(IMAGES[order], order, order)
+        seen.append(images[order.argsort()])
+    plain, turned = IMAGES.float(), reference.horizontal_flip(IMAGES).float()
+    first = (seen[0] == turned).flatten(1).all(1)
+    assert 16 < first.sum() < 48  # by chance
+    for epoch, images in enumerate(seen):
+        mirrored = first ^ (epoch % 2 == 1)
+        assert torch.equal(images, torch.where(mirrored[:, None, None, None], turned, plain))
+
+
 @pytest.mark.parametrize("padding", [1, 4])
 def test_crop_is_torchvisions_pad_and_crop(padding: int) -> None:
     tops, lefts = torch.randint(0, 2 * padding + 1, (2, 64), generator=seeded()).tolist()
@@ -88,7 +105,7 @@ def test_targets_are_mixed_as_the_images_are(name: str) -> None:
     config = TrainConfig(**{name: 1.0})
     unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
     classes = torch.arange(64) % 10
-    _, targets = Augment(config, unscaled, 10, torch.device("cpu"))(IMAGES, classes)
+    _, targets = Augment(config, unscaled, 10, 64, torch.device("cpu"))(IMAGES, classes, torch.arange(64))
     _, share = {"mixup": mixup, "cutmix": cutmix}[name](
         IMAGES.float(), 1.0, generator(0, name, torch.device("cpu"))
     )
@@ -133,8 +150,8 @@ def test_random_erasing_blanks_rectangles_of_torchvisions_sizes() -> None:
 def test_switching_one_augmentation_on_leaves_the_draws_of_the_others() -> None:
     def augmented(**knobs: object) -> torch.Tensor:
         unscaled = Scaling(torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1))
-        augment = Augment(TrainConfig(**knobs), unscaled, 64, torch.device("cpu"))
-        images, targets = augment(IMAGES, torch.arange(64))
+        augment = Augment(TrainConfig(**knobs), unscaled, 64, 64, torch.device("cpu"))
+        images, targets = augment(IMAGES, torch.arange(64), torch.arange(64))
         assert torch.equal(targets, torch.arange(64))
         return images
 

@@ -135,6 +135,12 @@ RECIPES: dict[str, dict[str, object]] = {
         "weight_decay": 0.1,
     },
     "cutmix, random erasing": {"cutmix": 1, "random_erasing": 0.5},
+    "muon, alternating flips": {
+        "optimizer": "muon",
+        "momentum": 0.9,
+        "bias_rate": 0.5,
+        "flip": "alternating",
+    },
     "bfloat16, channels last": {"precision": "bfloat16", "memory_format": "channels_last"},
 }
 

@@ -15,6 +15,7 @@ from cifarbench.config.choices import OPTIMIZERS
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
 from cifarbench.training.losses import LOSSES, make_loss
+from cifarbench.training.muon import Muon, orthogonal
 from cifarbench.training.optimizers import OPTIMIZERS as KINDS
 from cifarbench.training.optimizers import Optimizers, make_optimizers
 from cifarbench.training.schedules import SCHEDULES as FORMULAS
@@ -82,10 +83,13 @@ def test_every_choice_has_its_function_and_nothing_else_has() -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_take_their_values_from_the_conventions(name: str) -> None:
     def settings(**knobs: object) -> dict[str, object]:
-        return make_optimizers(TrainConfig(optimizer=name, **knobs), nn.Linear(1, 1)).parts[0].defaults
+        model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+        return make_optimizers(TrainConfig(optimizer=name, **knobs), model).parts[-1].defaults
 
     plain = KINDS[name].optimizer(nn.Linear(1, 1).parameters(), lr=0.001)
     neutral = {"weight_decay": 0, "fused": None}
+    if name == "muon":  # whose momentum is the knob's
+        neutral |= {"momentum": 0.0, "nesterov": False}
     assert {**settings(), **neutral} == {**plain.defaults, **neutral}
     keras = settings(conventions="keras", weight_decay=0.5)
     assert keras["weight_decay"] == 0.5
@@ -137,6 +141,105 @@ def test_decay_may_leave_biases_and_norms_alone() -> None:
     optimizers.step()
     for name, parameter in model.named_parameters():
         assert torch.allclose(parameter, before[name] * (0.95 if decay[parameter] else 1))
+
+
+NAMES = {"0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "4.weight", "4.bias"}
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 40, 3, bias=False)
+    return nn.Sequential(*conv, nn.Flatten(), nn.Linear(40, 2))
+
+
+def rates_of(model: nn.Module, **knobs: object) -> dict[str, float]:
+    """Return the rate of each parameter at a learning rate of 1."""
+    optimizers = make_optimizers(TrainConfig(**{"optimizer": "sgd", "learning_rate": 1, **knobs}), model)
+    optimizers.prepare(0, 1)
+    rate = {parameter: group["lr"] for group in optimizers.groups for parameter in group["params"]}
+    return {name: rate[parameter] for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("knob", "members"),
+    [
+        ("bias_rate", {"0.bias", "4.bias"}),
+        ("norm_rate", {"1.weight", "1.bias"}),
+        ("first_layer_rate", {"0.weight", "0.bias"}),
+        ("last_layer_rate", {"4.weight", "4.bias"}),
+    ],
+)
+def test_a_part_of_a_model_has_its_own_rate(knob: str, members: set[str]) -> None:
+    assert rates_of(net(), **{knob: 3}) == {name: 3 if name in members else 1 for name in NAMES}
+
+
+def test_factors_of_the_rate_multiply_and_leave_decay_to_its_knob() -> None:
+    assert rates_of(net(), first_layer_rate=0.5, bias_rate=4)["0.bias"] == 2
+    config = TrainConfig(optimizer="sgd", weight_decay=0.5, decay_on="matrices", bias_rate=4, norm_rate=2)
+    groups = make_optimizers(config, net()).groups
+    found = {(group["scale"], group["weight_decay"], len(group["params"])) for group in groups}
+    assert found == {(1, 0.5, 3), (4, 0, 2), (2, 0, 2)}
+
+
+def test_a_factor_for_what_a_model_does_not_train_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"norm_rate: 2\.0 has no effect: this model trains no norm; remove it"
+    ):
+        rates_of(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), norm_rate=2)
+    frozen = net()
+    frozen[0].requires_grad_(False)
+    with pytest.raises(UserError, match=r"first_layer_rate: 0\.0 has no effect"):
+        rates_of(frozen, first_layer_rate=0)
+
+
+def test_muon_turns_matrices_and_filters_and_leaves_the_rest() -> None:
+    model = net()
+    rest, muon = make_optimizers(TrainConfig(optimizer="muon", muon_rest="sgd"), model).parts
+    assert {id(p) for g in muon.param_groups for p in g["params"]} == {
+        id(model[0].weight),
+        id(model[2].weight),
+    }
+    assert sum(len(g["params"]) for g in rest.param_groups) == 5
+    assert isinstance(rest, optim.SGD)
+    assert isinstance(make_optimizers(TrainConfig(optimizer="muon"), model).parts[0], optim.AdamW)
+    with pytest.raises(UserError, match="'muon' needs a layer before the last one"):
+        make_optimizers(TrainConfig(optimizer="muon"), nn.Linear(3, 2))
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_steps_as_pytorchs(shape: tuple[int, int], nesterov: bool) -> None:
+    """PyTorch's rounds to bfloat16 on the way; so do we on a GPU."""
+    torch.manual_seed(0)
+    start, gradients = torch.randn(shape), torch.randn(8, *shape)
+    knobs = {"lr": 0.1, "weight_decay": 0.2, "momentum": 0.8, "nesterov": nesterov}
+    ends = []
+    for kind in (optim.Muon, Muon):
+        weights = nn.Parameter(start.clone())
+        optimizer = kind([weights], **knobs)
+        for gradient in gradients:
+            weights.grad = gradient
+            optimizer.step()
+        ends.append(weights.detach() - start)
+    assert (ends[0] - ends[1]).norm() < 0.01 * ends[0].norm()
+    weights = nn.Parameter(torch.zeros(shape))
+    weights.grad = gradients[0]
+    optim.Muon([weights], lr=1, momentum=0).step()
+    ours = orthogonal(gradients[0].bfloat16()).float() * max(1, shape[0] / shape[1]) ** 0.5
+    assert torch.equal(weights.detach(), -ours)
+
+
+def test_muon_gives_singular_values_near_one_and_may_keep_the_length() -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(16, 40, dtype=torch.float64)))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+    filters = nn.Parameter(torch.randn(16, 4, 3, 3))
+    filters.grad = torch.randn(16, 4, 3, 3)
+    before = filters.detach().clone()
+    Muon([filters], lr=0.01, weight_decay=0, momentum=0, nesterov=False, norm="fixed").step()
+    turned = orthogonal(filters.grad.flatten(1)).view(16, 4, 3, 3)
+    assert torch.allclose(filters, before * 4 / before.norm() - 0.01 * turned)
 
 
 def test_linear_falls_straight_and_warmup_stable_decay_at_the_end() -> None:

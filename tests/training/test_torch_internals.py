@@ -19,7 +19,7 @@ def unsaid() -> None:
 
 
 def stepped(optimizer: optim.Optimizer, weight: nn.Parameter, step: object) -> torch.Tensor:
-    weight.grad = torch.ones(3)
+    weight.grad = torch.ones_like(weight)
     step()  # type: ignore[operator]
     return weight.detach().clone()
 
@@ -28,7 +28,8 @@ def stepped(optimizer: optim.Optimizer, weight: nn.Parameter, step: object) -> t
 def test_a_plain_step_is_there_and_does_what_the_step_does(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    weights = [nn.Parameter(torch.ones(3)) for _ in range(2)]
+    shape = (3, 3) if name == "muon" else (3,)
+    weights = [nn.Parameter(torch.ones(shape)) for _ in range(2)]
     plain, wrapped = (OPTIMIZERS[name].optimizer([weight], lr=0.1) for weight in weights)
     step = plain_step(plain)
     assert step != plain.step

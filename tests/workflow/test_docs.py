@@ -90,6 +90,15 @@ def test_the_config_in_the_readme_is_one() -> None:
     assert len(make_plan(parse(yaml.safe_load(block))).runs) == 12
 
 
+RECIPES = re.findall(r"```yaml\n(.*?)```", read("docs/recipes.md"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", RECIPES)
+def test_each_recipe_in_the_docs_is_short_and_can_be_planned(block: str) -> None:
+    assert len(block.splitlines()) <= 15
+    assert make_plan(parse(yaml.safe_load(block))).runs
+
+
 def test_the_changelog_and_the_citation_have_this_version() -> None:
     assert f"## {__version__}" in read("CHANGELOG.md")
     assert yaml.safe_load(read("CITATION.cff"))["version"] == __version__

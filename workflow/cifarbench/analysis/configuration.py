@@ -14,6 +14,7 @@ SHOWN = (
     "test_accuracy",
     "test_loss",
     "seconds",
+    "augmented_accuracy",
     "top5_accuracy",
     "calibration_error",
     "images_per_second",
@@ -97,6 +98,11 @@ def over_seeds(values: Sequence[float], metric: str) -> Seeds:
     interval = t_interval(values, METRICS[metric].is_share)
     low, high = (interval.low, interval.high) if interval else (None, None)
     return Seeds(list(values), float(np.mean(values)), low, high)
+
+
+def shown(configurations: Sequence[Configuration]) -> list[str]:
+    """Return the metrics of SHOWN that some of the configurations have."""
+    return [name for name in SHOWN if any(name in c.metrics for c in configurations)]
 
 
 def best_first(configurations: Sequence[Configuration]) -> list[Configuration]:

@@ -46,6 +46,7 @@ OPTIMIZERS = {
         pytorch={"optimizer_eps": 1e-8},
         keras={"optimizer_eps": 1e-7},
     ),
+    "muon": Choice(reads=("momentum", "nesterov", "muon_rest", "muon_norm")),
 }
 SCHEDULES = {
     "none": Choice(reads=("warmup_epochs",)),

@@ -45,11 +45,10 @@ else:
     )
 
 
-# In JSON all three are text, so that a column of a table has one type.
-Switch = Annotated[
-    Literal["auto"] | bool,
-    PlainSerializer(lambda value: str(value).lower(), return_type=str, when_used="json"),
-]
+# In JSON all of their values are text, so that a column of a table has one type.
+_as_text = PlainSerializer(lambda value: str(value).lower(), return_type=str, when_used="json")
+Switch = Annotated[Literal["auto"] | bool, _as_text]
+Flip = Annotated[Literal["alternating"] | bool, _as_text]
 
 
 def knob(default: Any, help: str, unit: str | None = None, **bounds: Any) -> Any:
@@ -70,7 +69,7 @@ class TrainConfig(BaseModel):
 
     width: float | None = knob(None, "multiplier of the model's channels", "x", gt=0, le=64)
     depth: int | None = knob(None, "layers of the model (wide_resnet, densenet_bc)", ge=1, le=2000)
-    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid"] | None = knob(None, "non-linearity")
+    activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu"] | None = knob(None, "non-linearity")
     conv_activation: bool | None = knob(None, "activation after the convolutions too (lenet5)")
     dropout: float | None = knob(None, "dropout rate", "fraction", ge=0, lt=1)
     classifier: Literal["mlp", "linear"] | None = knob(None, "layers after the convolutions (vgg16)")
@@ -91,7 +90,9 @@ class TrainConfig(BaseModel):
     denoise: Literal["none", "gaussian", "median"] = knob(
         "none", "filter over each image: Gaussian (sigma 0.5 pixels) or median (3x3)"
     )
-    flip: bool = knob(False, "augment: mirror left to right with probability 1/2")
+    flip: Flip = knob(
+        False, "augment: mirror left to right with probability 1/2, or alternating: in every other epoch"
+    )
     crop_padding: int = knob(0, "augment: shift by up to so much", "pixels", ge=0, le=32)
     crop_border: Literal["black", "reflect"] = knob("black", "what comes in where crop_padding shifts")
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
@@ -110,8 +111,18 @@ class TrainConfig(BaseModel):
     last_batch: Literal["keep", "drop"] = knob("keep", "the last, smaller batch of an epoch")
     optimizer: OptimizerName = knob("adam", "optimizer")
     learning_rate: float = knob(0.001, "learning rate, at its highest", gt=0)
-    momentum: float = knob(0.0, "momentum (sgd, rmsprop)", ge=0, lt=1)
-    nesterov: bool = knob(False, "Nesterov's momentum (sgd)")
+    bias_rate: float = knob(1.0, "factor of learning_rate for biases", "x", ge=0, le=10**6)
+    norm_rate: float = knob(1.0, "factor of learning_rate for what norms learn", "x", ge=0, le=10**6)
+    first_layer_rate: float = knob(1.0, "factor of learning_rate for the first layer", "x", ge=0, le=10**6)
+    last_layer_rate: float = knob(1.0, "factor of learning_rate for the last layer", "x", ge=0, le=10**6)
+    momentum: float = knob(0.0, "momentum (sgd, rmsprop, muon)", ge=0, lt=1)
+    nesterov: bool = knob(False, "Nesterov's momentum (sgd, muon)")
+    muon_rest: Literal["sgd", "adamw"] = knob(
+        "adamw", "optimizer of what muon leaves: the last layer, and all that is no matrix"
+    )
+    muon_norm: Literal["free", "fixed"] = knob(
+        "free", "length of each of muon's matrices: as it comes, or the root of its rows before each step"
+    )
     weight_decay: float = knob(0.0, "weight decay, as the optimizer defines it", ge=0)
     decay_on: Literal["all", "matrices"] = knob(
         "all", "what weight_decay pulls: all weights, or neither biases nor what BatchNorm learns"

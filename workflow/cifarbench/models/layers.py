@@ -12,5 +12,11 @@ def scaled(channels: int, width: float) -> int:
 
 def activation_layer(name: str) -> nn.Module:
     """Return a non-linearity; leaky_relu has PyTorch's slope of 0.01."""
-    layers = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+    layers = {
+        "relu": nn.ReLU,
+        "leaky_relu": nn.LeakyReLU,
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "gelu": nn.GELU,
+    }
     return layers[name]()

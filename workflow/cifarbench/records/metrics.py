@@ -49,7 +49,7 @@ class Metric:
         """Return a run's value at the end of training or at an epoch (-1 is the last); None where a loss is
         not finite, or the epoch was not reached."""
         if epoch is None:
-            value = run[self.column] if self.column else self._after(run["epochs"])
+            value = run.get(self.column) if self.column else self._after(run["epochs"])
         else:
             last = epoch if epoch > 0 else len(run["epochs"]) + 1 + epoch
             value = self._after(run["epochs"][:last]) if 1 <= last <= len(run["epochs"]) else None
@@ -99,6 +99,9 @@ METRICS = {
     ),
     "test_loss": Metric("Test loss", "", "lower", "final.test.loss", _last("test_loss"), digits=3),
     "seconds": Metric("Training time", "s", "lower", "seconds.train", _seconds),
+    "augmented_accuracy": Metric(
+        "Test accuracy, several views", "%", "higher", "final.augmented_top1", factor=100
+    ),
     "top5_accuracy": Metric("Top-5 accuracy", "%", "higher", "final.test.top5", factor=100),
     "calibration_error": Metric("Calibration error", "", "lower", "final.test.calibration_error", digits=3),
     "images_per_second": Metric("Images/s", "", "higher", "images_per_second", digits=0),

@@ -24,8 +24,15 @@ class Change(NamedTuple):
 
 
 # Version 2 came with the fingerprint and the first losses, which earlier records lack. What was the default
-# of cuda_graph, true, is called auto; in JSON and in tables its values are text.
-CHANGES: dict[int, Change] = {2: Change(values={"config.cuda_graph": {True: "auto", False: "false"}})}
+# of cuda_graph, true, is called auto; in JSON and in tables its values are text, as those of flip are.
+CHANGES: dict[int, Change] = {
+    2: Change(
+        values={
+            "config.cuda_graph": {True: "auto", False: "false"},
+            "config.flip": {True: "true", False: "false"},
+        }
+    )
+}
 VERSION = max(CHANGES)
 """Of the records, tables and plans that are written today."""
 

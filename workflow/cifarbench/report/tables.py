@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cifarbench.analysis.configuration import SHOWN, Configuration
+from cifarbench.analysis.configuration import Configuration, shown
 from cifarbench.analysis.published import Beside
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
@@ -39,7 +39,7 @@ LATEX = str.maketrans(
 def all_tables(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables that have rows, by name."""
     tables = {
-        "configurations": pd.DataFrame([_configuration(c) for c in results.ranked]),
+        "configurations": pd.DataFrame([_configuration(c, shown(results.ranked)) for c in results.ranked]),
         "differences": pd.DataFrame(_differences(results)),
         "claims": pd.DataFrame(_claims(results)),
         "published": pd.DataFrame(_published(results)),
@@ -101,7 +101,7 @@ def for_latex(text: str) -> str:
     return " ".join(text.split()).translate(LATEX)
 
 
-def _configuration(c: Configuration) -> dict[str, Any]:
+def _configuration(c: Configuration, metrics: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "configuration": c.label,
         "id": c.key,
@@ -109,7 +109,7 @@ def _configuration(c: Configuration) -> dict[str, Any]:
         "model": c.first("config.model"),
         "n": len(c.runs),
     }
-    for name in SHOWN:
+    for name in metrics:
         metric, seeds = METRICS[name], c.metrics.get(name)
         heading = metric.heading.lower()
         row[heading] = None if seeds is None else metric.factor * seeds.centre

@@ -20,8 +20,17 @@ from cifarbench.training.torch_internals import standard_gamma
 
 def random_flip(images: Tensor, stream: Generator) -> Tensor:
     """Mirror each image (N, C, H, W) left to right with probability 1/2."""
+    return mirror(images, coins(len(images), stream, images.device))
+
+
+def coins(n: int, stream: Generator, device: torch.device) -> Tensor:
+    """Return (N,) bool, each true with probability 1/2."""
+    return torch.rand(n, generator=stream, device=device) < 0.5
+
+
+def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Turn those of the images (N, C, H, W) left to right for which `mirrored`, (N,), is true."""
     n = len(images)
-    mirrored = torch.rand(n, generator=stream, device=images.device) < 0.5
     both = torch.cat((images, images.flip(3)))
     return both.index_select(0, torch.arange(n, device=images.device) + n * mirrored)
 
@@ -156,16 +165,37 @@ AUGMENTATIONS = {
 
 
 class Augment:
-    """The augmentations that a config switches on, with scaling between those on pixels and the others."""
+    """The augmentations that a config switches on, with scaling between those on pixels and the others.
 
-    def __init__(self, config: TrainConfig, scale: Scaling, classes: int, device: torch.device) -> None:
+    With `flip: alternating` each of the `images` that train is mirrored in every other epoch, in the first
+    by chance (Jordan, 2024, section 3.6). The switch is on the device, so that a recorded step sees it turn.
+    """
+
+    def __init__(
+        self, config: TrainConfig, scale: Scaling, classes: int, images: int, device: torch.device
+    ) -> None:
         self.config, self.scale, self.classes = config, scale, classes
         changed = config.changed()
         self.active = {name: a for name, a in AUGMENTATIONS.items() if a.knob in changed}
+        self.mirrored: Tensor | None = None
+        if config.flip == "alternating":
+            del self.active["flip"]
+            self.mirrored = coins(images, generator(config.seed, "flip", device), device)
+            self.turned = torch.zeros((), dtype=torch.bool, device=device)
         self.streams = {name: generator(config.seed, name, device) for name in self.active}
 
-    def __call__(self, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn uint8 images (N, 3, H, W) and classes (N,) into augmented and scaled ones, and targets."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Say which epoch, counted from 0, comes next."""
+        if self.mirrored is not None:
+            self.turned.fill_(epoch % 2 == 1)
+
+    def __call__(self, images: Tensor, classes: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn uint8 images (N, 3, H, W) and classes (N,) into augmented and scaled ones, and targets.
+
+        The positions (N,) are theirs among the images that train.
+        """
+        if self.mirrored is not None:
+            images = mirror(images, self.mirrored[positions] ^ self.turned)
         for apply, stream in self._of("pixels"):
             images = apply(images, self.config, stream)
         images, targets = self.scale(images), classes

@@ -8,6 +8,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.errors import UserError
 from cifarbench.models.build import check_forward
+from cifarbench.training.optimizers import make_optimizers
 from cifarbench.training.schedules import Schedule, images_per_epoch
 
 
@@ -21,6 +22,7 @@ def check_start(config: TrainConfig, data: Data, model: nn.Module, file: Path) -
             f"{config.batch_size}; lower it"
         )
     Schedule(config, images).check()
+    make_optimizers(config, model)  # which refuses what finds no part of the model
     last = images_per_epoch(config, images) % config.batch_size or config.batch_size
     if last == 1:
         check_single(config, len(data.manifest.classes), model, file)

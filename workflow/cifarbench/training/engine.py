@@ -65,7 +65,8 @@ class Engine:
         self.images_per_epoch = images_per_epoch(config, len(data.train))
         self.schedule = Schedule(config, len(data.train))
         self.learning_rate = config.learning_rate  # of the step before
-        self.augment = Augment(config, self.data.scale, len(data.manifest.classes), device)
+        classes, images = len(data.manifest.classes), len(data.train)
+        self.augment = Augment(config, self.data.scale, classes, images, device)
         self.average = Average(model, config.ema_decay) if config.ema_decay else None
         self.order_stream = generator(seed_of(config, "order"), "order", torch.device("cpu"))
         self.progress = Progress(running_sum(device), torch.zeros((), device=device, dtype=torch.int64))
@@ -181,6 +182,7 @@ class Engine:
             progress.order = order.to(self.device)
             progress.total_loss.zero_()
             progress.correct.zero_()
+        self.augment.begin_epoch(len(progress.epochs))
         self.model.train()
         start = time.perf_counter() - progress.epoch_seconds
         for positions in progress.order[progress.position :].split(self.config.batch_size):
@@ -210,7 +212,7 @@ class Engine:
         # The compiled one is made for this size alone.
         forward = self.forward if self.is_whole(positions) else self.model
         with self.autocast():
-            images, targets = self.augment(images, classes)
+            images, targets = self.augment(images, classes, positions)
             logits = forward(images)
         loss = self.loss(logits, targets)
         self.optimizers.zero_grad()

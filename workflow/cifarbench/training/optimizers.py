@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.knobs import TrainConfig, convention
+from cifarbench.errors import UserError
 from cifarbench.training.checkpoint import State
+from cifarbench.training.groups import Group, hidden_matrices, parameter_groups, split
+from cifarbench.training.muon import Muon
 from cifarbench.training.torch_internals import plain_step
 
 
@@ -44,6 +47,7 @@ OPTIMIZERS = {
     "adadelta": Kind(optim.Adadelta, {"rho": "rho", "eps": "optimizer_eps"}, capturable=True),
     "adam": Kind(optim.Adam, {"eps": "optimizer_eps"}, fused=("cpu", "cuda"), capturable=True),
     "adamw": Kind(optim.AdamW, {"eps": "optimizer_eps"}, fused=("cpu", "cuda"), capturable=True),
+    "muon": Kind(Muon, {"momentum": "momentum", "nesterov": "nesterov", "norm": "muon_norm"}),
 }
 
 
@@ -59,7 +63,7 @@ class Optimizers:
         self.way = next((way for way in ("fused", "foreach") if self.groups[0].get(way)), "default")
 
     @property
-    def groups(self) -> list[dict[str, Any]]:
+    def groups(self) -> list[Group]:
         return [group for part in self.parts for group in part.param_groups]
 
     def prepare(self, step: int, rate: float) -> None:
@@ -99,28 +103,26 @@ class Optimizers:
 
 
 def make_optimizers(config: TrainConfig, model: nn.Module) -> Optimizers:
-    """Return the optimizers of a model; knobs left unset follow the config's conventions."""
+    """Return the optimizers of a model; knobs left unset follow the config's conventions.
+
+    Raise UserError where Muon finds nothing to work on.
+    """
     groups = parameter_groups(config, model)
     if config.eps_beside == "uncorrected":
         for group in groups:
             group["uncorrected_eps"] = config.resolved("optimizer_eps")
-    return Optimizers(make_optimizer(config, OPTIMIZERS[config.optimizer], groups))
+    if config.optimizer != "muon":
+        return Optimizers(make_optimizer(config, config.optimizer, groups))
+    rest, hidden = split(groups, hidden_matrices(model))
+    if not hidden:
+        raise UserError("optimizer: 'muon' needs a layer before the last one; choose another optimizer")
+    return Optimizers(make_optimizer(config, config.muon_rest, rest), make_optimizer(config, "muon", hidden))
 
 
-def parameter_groups(config: TrainConfig, model: nn.Module) -> list[dict[str, Any]]:
-    """Return the parameters in the groups that the config treats alike."""
-    parameters = list(model.parameters())
-    if config.decay_on == "all":
-        return [{"params": parameters, "scale": 1.0}]
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-    return [{**group, "scale": 1.0} for group in groups if group["params"]]
-
-
-def make_optimizer(config: TrainConfig, kind: Kind, groups: list[dict[str, Any]]) -> optim.Optimizer:
+def make_optimizer(config: TrainConfig, name: str, groups: list[Group]) -> optim.Optimizer:
+    kind = OPTIMIZERS[name]
     device = next(tensor.device.type for group in groups for tensor in group["params"])
-    own = {argument: config.resolved(knob) for argument, knob in kind.arguments.items()}
+    own = {argument: in_force(config, name, knob) for argument, knob in kind.arguments.items()}
     tricks: dict[str, Any] = {}
     if device in kind.fused:
         tricks["fused"] = True
@@ -130,6 +132,12 @@ def make_optimizer(config: TrainConfig, kind: Kind, groups: list[dict[str, Any]]
         tricks["capturable"] = True
     common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
     return kind.optimizer(groups, **common, **tricks, **own)
+
+
+def in_force(config: TrainConfig, optimizer: str, knob: str) -> Any:
+    """Return what a knob is for an optimizer, which may be the one beside the config's own."""
+    value = getattr(config, knob)
+    return convention(config.conventions, optimizer, knob) if value is None else value
 
 
 def state_tensors(optimizers: Optimizers) -> list[dict[Any, dict[str, Tensor]]]:

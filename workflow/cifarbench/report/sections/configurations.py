@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cifarbench.analysis.configuration import SHOWN, Configuration
+from cifarbench.analysis.configuration import Configuration, shown
 from cifarbench.analysis.names import APART
 from cifarbench.analysis.results import Results
 from cifarbench.config.ids import format_value
@@ -23,7 +23,7 @@ def sections(results: Results) -> Iterator[Section]:
     content = {
         "configurations": results.ranked,
         "seeds": {c.key: seeds_of(c) for c in results.ranked},
-        "metrics": {name: METRICS[name] for name in SHOWN},
+        "metrics": {name: METRICS[name] for name in shown(results.ranked)},
         "hardware": hardware(results),
         "knobs": {key: dict(own) for key, own in knobs.items()},
         "knob_names": sorted({name for own in knobs.values() for name, _ in own} - set(TOLD_APART)),
