@@ -86,17 +86,26 @@ def test_the_readme_is_short_and_its_table_is_what_the_published_records_say() -
 
 
 def test_the_config_in_the_readme_is_one() -> None:
-    [block] = re.findall(r"```yaml\n(.*?)```", read("README.md"), re.DOTALL)
+    [block] = yaml_blocks("README.md")
     assert len(make_plan(parse(yaml.safe_load(block))).runs) == 12
 
 
-RECIPES = re.findall(r"```yaml\n(.*?)```", read("docs/recipes.md"), re.DOTALL)
+def yaml_blocks(path: str) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", read(path), re.DOTALL)
 
 
-@pytest.mark.parametrize("block", RECIPES)
-def test_each_recipe_in_the_docs_is_short_and_can_be_planned(block: str) -> None:
-    assert len(block.splitlines()) <= 15
+WHOLE = [
+    pytest.param(block, id=f"{path.name}-{number}")
+    for path in sorted((REPOSITORY / "docs").glob("*.md"))
+    for number, block in enumerate(yaml_blocks(f"docs/{path.name}"))
+    if "studies:" in block
+]
+
+
+@pytest.mark.parametrize("block", WHOLE)
+def test_a_config_in_the_docs_is_one_and_short(block: str) -> None:
     assert make_plan(parse(yaml.safe_load(block))).runs
+    assert block.count("\n") <= 15
 
 
 def test_the_changelog_and_the_citation_have_this_version() -> None:

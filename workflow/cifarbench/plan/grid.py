@@ -2,18 +2,21 @@
 
 import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cifarbench.config.benchmark import Config, Study
 from cifarbench.config.ids import canonical, configuration_id, format_value, with_seed
 from cifarbench.config.knobs import TrainConfig, default_of
+from cifarbench.config.sampling import Distribution, distribution, is_distribution
 from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain, suggest
 from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, own_values
+from cifarbench.words import listed
 
 
 def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
@@ -33,8 +36,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Labelled(Frozen):
-    label: Label | None
+class _About(Frozen):
+    """What an entry says beside its knobs."""
+
+    label: Label | None = None
+    samples: int | None = Field(None, ge=1, lt=2**31)
 
 
 class Run(Frozen):
@@ -53,37 +59,88 @@ def expand_study(config: Config, study: Study) -> list[tuple[Run, str | None]]:
     runs: dict[str, tuple[Run, str | None]] = {}
     for index, entry in enumerate(study.runs):
         where = f"study '{study.name}', runs[{index}]"
-        label = _label(entry, where)
-        for knobs in expand_grid(_knobs(config, study, entry), where):
+        about = _about(entry, where)
+        own: set[str] = set()
+        for knobs in _combinations(study.name, _knobs(config, study, entry), about.samples, where):
             run = make_run(config, knobs, where)
-            if run.id in runs and config.max_epochs is None:
+            if run.id in runs and config.max_epochs is None and not (about.samples and run.id in own):
                 raise UserError(f"{where}: run {run.id!r} is there twice in this study; remove one")
-            runs[run.id] = run, label and ", ".join([label, *_axes_in_words(entry, run.config)])
+            own.add(run.id)  # draws of a few values can coincide
+            label = about.label and ", ".join([about.label, *_axes_in_words(entry, run.config)])
+            runs[run.id] = run, label
     return list(runs.values())
+
+
+def drawn_knobs(config: Config, study: Study) -> dict[str, str]:
+    """Return the knobs of a study that are drawn, each with the name of its distribution."""
+    return {
+        name: next(iter(value))
+        for entry in study.runs
+        for name, value in _knobs(config, study, entry).items()
+        if is_distribution(name, value)
+    }
+
+
+def _combinations(
+    study: str, knobs: dict[str, Any], samples: int | None, where: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the grid once, or once for each sample."""
+    drawn = {
+        name: distribution(value, f"{where}.{name}")
+        for name, value in knobs.items()
+        if is_distribution(name, value)
+    }
+    _check_drawn(drawn, samples, where)
+    for number in range(samples or 1):
+        values = {name: one.draw(study, name, number) for name, one in drawn.items()}
+        yield from expand_grid({**knobs, **values}, where)
+
+
+def _check_drawn(drawn: dict[str, Distribution], samples: int | None, where: str) -> None:
+    for name, one in drawn.items():
+        for choice in one.given if one.kind == "choice" else ():
+            if _is_axis(name, choice):
+                raise UserError(
+                    f"{where}.{name}.choice: {choice} is not allowed; give values, not lists of them"
+                )
+    if drawn and samples is None:
+        names = listed(list(drawn))
+        raise UserError(f"{where}: {names} is drawn, but not how often; add, for example, samples: 30")
+    if samples is not None and not drawn:
+        raise UserError(
+            f"{where}.samples: {samples} is not allowed: nothing is drawn; give a knob a distribution, for "
+            "example learning_rate: {log_uniform: [0.0001, 0.1]}"
+        )
 
 
 def count_runs(config: Config) -> int:
     """Return how many combinations the grids have, without building them; shared runs count twice."""
-    grids = [_axes(_knobs(config, study, entry)) for study in config.studies for entry in study.runs]
-    return sum(math.prod(len(values) for values in axes.values()) for axes in grids)
+    return sum(_count(config, study, entry) for study in config.studies for entry in study.runs)
+
+
+def _count(config: Config, study: Study, entry: dict[str, Any]) -> int:
+    samples = entry.get("samples")
+    axes = _axes(_knobs(config, study, entry))
+    return math.prod(len(values) for values in axes.values()) * (samples if isinstance(samples, int) else 1)
 
 
 def _knobs(config: Config, study: Study, entry: dict[str, Any]) -> dict[str, Any]:
     """Return the knobs of an entry and of the defaults around it; the nearest win."""
-    own = {name: value for name, value in entry.items() if name != "label"}
+    own = {name: value for name, value in entry.items() if name not in _About.model_fields}
     return {**config.defaults, **study.defaults, **own}
 
 
-def _label(entry: dict[str, Any], where: str) -> str | None:
-    """Return the text that an entry gives as its label; None, as for a knob, is none."""
+def _about(entry: dict[str, Any], where: str) -> _About:
+    """Return what an entry says beside its knobs; None, as for a knob, is as if it were not there."""
     try:
-        return _Labelled.model_validate({"label": entry.get("label")}).label
+        return _About.model_validate({name: entry.get(name) for name in _About.model_fields})
     except ValidationError as error:
         raise UserError(explain(error, where)) from None
 
 
 def _axes_in_words(entry: dict[str, Any], config: TrainConfig) -> list[str]:
-    axes = [name for name, value in entry.items() if _is_axis(name, value) and name != "seed"]
+    varies = [name for name, value in entry.items() if _is_axis(name, value) or is_distribution(name, value)]
+    axes = [name for name in varies if name != "seed"]
     return [in_words(name, getattr(config, name)) for name in axes]
 
 

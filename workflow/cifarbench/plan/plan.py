@@ -12,7 +12,7 @@ from cifarbench.errors import UserError
 from cifarbench.models.catalogue import model_file, own_values
 from cifarbench.plan.checks import check
 from cifarbench.plan.claims import Claim, read_claims, read_file, read_margins
-from cifarbench.plan.grid import Frozen, Run, expand_study, in_words
+from cifarbench.plan.grid import Frozen, Run, drawn_knobs, expand_study, in_words
 from cifarbench.plan.published_tables import Copy, PublishedTable, read_copies, read_tables
 from cifarbench.plan.quantities import Candidate, Scope
 from cifarbench.words import count, listed
@@ -26,6 +26,8 @@ class PlannedStudy(Frozen):
     question: str
     compare: Literal["best", "previous"] = "best"
     varied: list[str]
+    drawn: dict[str, str] = Field({}, exclude_if=lambda drawn: not drawn)
+    """Knobs that are drawn at random, each with the name of its distribution."""
     labels: dict[str, str]
     runs: list[str]
 
@@ -114,6 +116,7 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
         question=study.question,
         compare=study.compare,
         varied=varied,
+        drawn=drawn_knobs(config, study),
         labels=_labels(config, study, labelled, varied),
         runs=[run.id for run, _ in sorted(labelled, key=lambda one: place[one[0].configuration])],
     )

@@ -37,6 +37,7 @@ class StoredStudy(Frozen):
     question: Prose
     compare: Literal["best", "previous"] = "best"
     varied: list[str]
+    drawn: dict[str, str] = Field({})
     configurations: dict[str, Uses]
 
     def runs(self) -> list[tuple[str, int]]:

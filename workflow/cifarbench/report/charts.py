@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -30,6 +30,8 @@ X_AND_Y = {
     "curves": ("epoch", "value"),
     "cost": ("cost", "accuracy"),
     "reliability": ("confidence", "accuracy"),
+    "search": ("value", "accuracy"),
+    "budget": ("draws", "mean"),
 }
 STYLE: dict[str, Any] = {
     "axis": {
@@ -66,6 +68,9 @@ def specifications() -> dict[str, Any]:
         "curves": _curves(),
         "reliability": _reliability(),
         **{f"cost-{kind}": _cost(kind) for kind in COSTS},
+        "search-linear": _search("linear"),
+        "search-log": _search("log"),
+        "budget": _budget(),
     }
     return {name: {"chart": chart, "near": X_AND_Y[name.partition("-")[0]]} for name, chart in kinds.items()}
 
@@ -128,6 +133,26 @@ def _cost(kind: str) -> dict[str, Any]:
     number_of = base.transform_filter("datum.front").mark_text(align="right", dx=-5, dy=-8, fontSize=12)
     named = number_of.encode(x=x, y=y, text="place:N", color=alt.value("currentColor"))
     return _finished(alt.layer(upright, across, front, point, named))
+
+
+def _search(scale: Literal["linear", "log"]) -> dict[str, Any]:
+    """A point per configuration: a knob's value and the accuracy."""
+    base, hidden = _shown("label:N")
+    spaced = alt.Scale(type=scale, nice=False, padding=12, zero=alt.Undefined if scale == "log" else False)
+    named = alt.Axis(grid=False, format="~r", labelOverlap=True)
+    x = alt.X("value:Q", title=None, scale=spaced, axis=named)
+    y = alt.Y("accuracy:Q", title=None, scale=alt.Scale(zero=False, padding=8))
+    return _finished(alt.layer(base.mark_point(size=40, filled=True).encode(x=x, y=y)).add_params(hidden))
+
+
+def _budget() -> dict[str, Any]:
+    """A line per method: the best of so many draws on average, with a standard deviation around it."""
+    base, hidden = _shown("label:N")
+    x = alt.X("draws:Q", title="draws", axis=alt.Axis(tickMinStep=1, grid=False))
+    y = alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False))
+    band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
+    line = base.mark_line(strokeWidth=1.5).encode(x=x, y=y)
+    return _finished(alt.layer(band, line).add_params(hidden))
 
 
 def ends(configurations: list[Configuration], field: str) -> str:

@@ -79,8 +79,13 @@ def plot(draw: Callable[..., Drawing], name: str, *about: Any) -> Plot:
 class Canvas:
     """Axes to draw on; the drawing is there once the block is over."""
 
+    figure: Figure
     axes: Any
     drawing: Drawing | None = None
+
+    @property
+    def panels(self) -> list[Axes]:
+        return list(np.atleast_1d(self.axes))
 
     @property
     def finished(self) -> Drawing:
@@ -112,7 +117,7 @@ def canvas(
         figure.subplots_adjust(left / WIDTH, (BOTTOM + foot) / whole, 1 - 0.1 / WIDTH, 1 - top / whole)
         inner = height - top - BOTTOM
         figure.subplots_adjust(hspace=(top + BOTTOM) / inner)
-        drawn = Canvas(figure.subplots(panels))
+        drawn = Canvas(figure, figure.subplots(panels))
         yield drawn
         drawn.drawing = _saved(figure, slug(name), f"{alt}. {_of_what(configurations)}".strip())
 
@@ -208,7 +213,7 @@ def cost(
         for number, point in enumerate(points, 1):
             axes.annotate(str(number), point, xytext=(-4, 5), textcoords="offset points", ha="right")
         for number, c in enumerate(front, 1):
-            _key(drawn, len(front) - number, f"{number}  {c.label}", None)
+            write_key(drawn, len(front) - number, f"{number}  {c.label}", None)
         _logarithmic(axes)
         axes.set_xlabel(f"{axis(metric)}, logarithmic")
         axes.set_title("test accuracy (%)", loc="left", size=8)
@@ -223,9 +228,9 @@ def _logarithmic(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _key(drawn: Canvas, line: int, label: str, style: dict[str, Any] | None) -> None:
+def write_key(drawn: Canvas, line: int, label: str, style: dict[str, Any] | None) -> None:
     """Write a line of the legend, counted from the bottom; with a sample of the curve's style."""
-    figure = np.atleast_1d(drawn.axes)[0].figure
+    figure = drawn.figure
     height = figure.get_figheight()
     y, start = (line * KEY_LINE + 0.06) / height, 0.1 / WIDTH
     if style is not None:
@@ -254,7 +259,7 @@ def speed(name: str, rows: list[dict[str, Any]], alt: str) -> Drawing:
             axes.plot(row["ratio_quartiles"], [place, place], lw=1.5, color=style["color"])
             axes.plot([row["ratio"]], [place], "o", ms=4, mew=0, color=style["color"])
         for index, way in enumerate(names):
-            _key(drawn, len(names) - 1 - index, way, drawn_style(index))
+            write_key(drawn, len(names) - 1 - index, way, drawn_style(index))
         _only_rows(axes, len(cases))
         axes.set_xlim(left=0)
         axes.set_xlabel("images per second, times those of a naive loop")
@@ -289,7 +294,7 @@ def learning_curves(name: str, configurations: list[Configuration], fields: list
     styles = [drawn_style(*style) for style in line_styles(configurations)]
     room: Any = {"left": 0.45, "top": 0.25, "panels": len(fields), "key": len(configurations)}
     with canvas(name, alt, configurations, 1.75, **room) as drawn:
-        for axes, field in zip(drawn.axes.flat, fields, strict=True):
+        for axes, field in zip(drawn.panels, fields, strict=True):
             factor = 100 if "accuracy" in field else 1
             for c, style in zip(configurations, styles, strict=True):
                 _curve(axes, factor * curve(c, field), style)
@@ -299,7 +304,7 @@ def learning_curves(name: str, configurations: list[Configuration], fields: list
             axes.yaxis.set_major_locator(MaxNLocator(4))
             axes.grid()
         for index, (c, style) in enumerate(zip(configurations, styles, strict=True)):
-            _key(drawn, len(configurations) - 1 - index, c.label, style)
+            write_key(drawn, len(configurations) - 1 - index, c.label, style)
     return drawn.finished
 
 
@@ -324,7 +329,7 @@ def reliability(name: str, configurations: list[Configuration], alt: str) -> Dra
         for index, (c, style) in enumerate(zip(configurations, styles, strict=True)):
             confidence, accuracy = calibration(c)
             axes.plot(100 * confidence, 100 * accuracy, marker="o", ms=3, lw=1, **style)
-            _key(drawn, len(configurations) - 1 - index, c.label, style)
+            write_key(drawn, len(configurations) - 1 - index, c.label, style)
         axes.set_xlabel("confidence (%)")
         axes.set_title("right (%)", loc="left", size=8)
         axes.grid()
