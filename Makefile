@@ -34,10 +34,11 @@ check: $(READY) ## style, workflow lint and types
 soak: $(READY) ## archives, folders, configs and tables damaged at random, commands killed, thousands of times; prints what came
 	python tests/faults/soak.py --cases $(or $(CASES),2000)
 
-bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale, fingerprints; about 50 minutes on 2 cores
+bench: $(READY) ## training beside a naive one, the workflow beside its trainings, plans and reports at scale, the statistics, fingerprints; about 50 minutes on 2 cores
 	cifarbench bench --output results/bench.json
 	cifarbench bench-workflow --output results/bench-workflow.json
 	cifarbench bench-scale --output results/bench-scale.json
+	cifarbench bench-statistics --output results/bench-statistics.md
 	python tests/helpers/bench_report.py --output results/bench-report.json
 	python tests/helpers/behaviour.py --output results/bench-fingerprint.json
 

@@ -83,18 +83,6 @@ def test_pairs_are_taken_only_where_bits_could_repeat(table: pd.DataFrame) -> No
     assert first.pair.accuracy.freedom > SEEDS - 1
 
 
-def test_of_many_equal_configurations_few_are_called_different() -> None:
-    _, table = synthetic(configurations=60, seeds=SEEDS)
-    found = [
-        compare(with_noise(table, 2 * draw, 0.014), with_noise(table, 2 * draw + 1, 0.014)).counts[
-            "different"
-        ]
-        for draw in range(20)
-    ]
-    # Each comparison of tables errs in at most one of twenty; more than 4 of 20 is less than 0.3 % likely.
-    assert sum(number > 0 for number in found) <= 4
-
-
 def test_time_only_warns_and_only_from_three_seeds_on(table: pd.DataFrame) -> None:
     slower = changed(table, "seconds.train", lambda value: 1.5 * value)
     [first, _] = compare(table, slower).compared

@@ -5,13 +5,13 @@ import pytest
 from scipy import stats as reference
 
 from cifarbench.analysis.stats import (
-    FAMILY_LEVEL,
     Difference,
     chance_difference,
     collapsed,
     critical_range,
     equivalent,
     excluded_rate,
+    family_level,
     holm,
     image_error,
     mcnemar,
@@ -78,13 +78,14 @@ def test_the_family_is_tested_as_scipy_does() -> None:
         difference = welch([A, B, third][a], [A, B, third][b])
         assert difference is not None
         assert difference.p_family(3) == pytest.approx(p, abs=1e-6)
-        assert difference.differs(3) == (p < FAMILY_LEVEL)
+        assert difference.differs(3) == (p < family_level(3))
 
 
 @pytest.mark.parametrize(("number", "freedom"), [(4, 2.2), (16, 3.3), (40, 8.0), (90, 40.0)])
 def test_critical_values_are_those_of_scipy(number: int, freedom: float) -> None:
-    expected = reference.studentized_range.ppf(1 - FAMILY_LEVEL, number, freedom)
-    assert critical_range(number, freedom) == pytest.approx(expected, rel=1e-3)
+    level = family_level(number, looks=4)
+    expected = reference.studentized_range.ppf(1 - level, number, freedom)
+    assert critical_range(number, freedom, level) == pytest.approx(expected, rel=1e-3)
 
 
 def test_values_without_variance_are_no_certainty_beyond_their_rounding() -> None:

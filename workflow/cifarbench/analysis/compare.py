@@ -56,8 +56,18 @@ class Compared(NamedTuple):
 
     pair: Pair
     outcome: Outcome
-    seeds_needed: int | None
-    """That would show the two to be equivalent, if they are; None where that is decided, or out of reach."""
+    margin: float
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """That would show the two to be equivalent, if they are; None where that is decided, or out of
+        reach."""
+        if self.outcome != "undecided":
+            return None
+        if self.pair.accuracy is None:
+            return FEWEST
+        first, second = (float(np.std(values, ddof=1)) for values in (self.pair.before, self.pair.after))
+        return seeds_to_equal(0.0, first, second, self.margin)
 
     @property
     def regression(self) -> bool:
@@ -95,7 +105,7 @@ def compare(
     known = verified or Verified()
     pairs = [_pair(key, first[key], second[key], known) for key in first if key in second]
     return Comparison(
-        _judged(pairs, margin),
+        judged(pairs, margin),
         [key for key in first if key not in second],
         [key for key in second if key not in first],
     )
@@ -147,27 +157,21 @@ def _time_ratio(
     return float(np.median(ratios)), min(ratios), max(ratios)
 
 
-def _judged(pairs: list[Pair], margin: float) -> list[Compared]:
+def judged(pairs: list[Pair], margin: float) -> list[Compared]:
     tested = {pair.configuration: pair.accuracy for pair in pairs if pair.accuracy and not pair.identical}
     adjusted = dict(zip(tested, holm([d.p_equal() for d in tested.values()]), strict=True))
-    return [_outcome(pair, adjusted.get(pair.configuration, 1.0), margin) for pair in pairs]
+    return [
+        Compared(pair, _outcome(pair, adjusted.get(pair.configuration, 1.0), margin), margin)
+        for pair in pairs
+    ]
 
 
-def _outcome(pair: Pair, p: float, margin: float) -> Compared:
+def _outcome(pair: Pair, p: float, margin: float) -> Outcome:
     if pair.identical:
-        return Compared(pair, "identical", None)
+        return "identical"
     if pair.accuracy is not None and equivalent(pair.accuracy, margin):
-        return Compared(pair, "equivalent", None)
-    if p < ALPHA:
-        return Compared(pair, "different", None)
-    return Compared(pair, "undecided", _seeds_needed(pair, margin))
-
-
-def _seeds_needed(pair: Pair, margin: float) -> int | None:
-    if pair.accuracy is None:
-        return FEWEST
-    first, second = (float(np.std(values, ddof=1)) for values in (pair.before, pair.after))
-    return seeds_to_equal(0.0, first, second, margin)
+        return "equivalent"
+    return "different" if p < ALPHA else "undecided"
 
 
 def _by_seed(rows: pd.DataFrame, column: str) -> dict[int, float]:

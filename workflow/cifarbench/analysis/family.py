@@ -13,28 +13,38 @@ import numpy as np
 
 from cifarbench.analysis.configuration import Configuration, best_first
 from cifarbench.analysis.power import seeds_to_tell
-from cifarbench.analysis.stats import FEWEST, Difference, Interval, collapsed, single_seed_noise, welch
+from cifarbench.analysis.stats import (
+    FEWEST,
+    Difference,
+    Interval,
+    collapsed,
+    family_level,
+    single_seed_noise,
+    welch,
+)
 from cifarbench.plan.plan import PlannedStudy
 
 SMALLEST = 0.005  # difference of accuracy that is worth telling
 
 
 class Rival(NamedTuple):
-    """A configuration beside a better one: the better one minus it, as one pair of `number` configurations.
-    Without FEWEST runs of both there is no difference that could be tested."""
+    """A configuration beside a better one: the better one minus it, as one pair of `number` configurations
+    at one of several looks. Without FEWEST runs of both there is no difference that could be tested."""
 
     configuration: Configuration
     difference: Difference | None
     number: int
+    looks: int = 1
 
     @property
     def interval(self) -> Interval | None:
         """The interval that excludes zero just where the two are told apart."""
-        return self.difference and self.difference.simultaneous(self.number)
+        level = family_level(self.number, self.looks)
+        return self.difference and self.difference.simultaneous(self.number, level)
 
     @property
     def differs(self) -> bool:
-        return self.difference is not None and self.difference.differs(self.number)
+        return self.difference is not None and self.difference.differs(self.number, self.looks)
 
     @property
     def p(self) -> float | None:
@@ -49,20 +59,27 @@ class Rival(NamedTuple):
             return FEWEST
         effect = max(float(np.mean(values[0]) - np.mean(values[1])), SMALLEST)
         first, second = (float(np.std(v, ddof=1)) for v in values)
-        return seeds_to_tell(effect, first, second, self.number)
+        return seeds_to_tell(effect, first, second, self.number, self.looks)
 
 
 @dataclass(frozen=True)
 class Family:
-    """The configurations of one data set that have a run, and how many of them can be compared."""
+    """The configurations of one data set that have a run, and how often their seeds were looked at before
+    it was settled how many there are."""
 
     dataset: str
     configurations: list[Configuration]
+    looks: int = 1
 
     @cached_property
     def number(self) -> int:
+        """How many can be compared."""
         tested = sum(len(c.accuracies) >= FEWEST for c in self.configurations)
         return max(2, tested)
+
+    @property
+    def level(self) -> float:
+        return family_level(self.number, self.looks)
 
     def of(self, study: PlannedStudy) -> list[Configuration]:
         """Return the study's configurations among these, in the study's order."""
@@ -86,4 +103,4 @@ class Family:
     def beside(self, better: Configuration, other: Configuration) -> Rival:
         resolution = max(better.resolution, other.resolution)
         difference = welch(better.accuracies, other.accuracies, resolution)
-        return Rival(other, difference, self.number)
+        return Rival(other, difference, self.number, self.looks)

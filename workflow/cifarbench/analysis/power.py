@@ -4,18 +4,21 @@ from collections.abc import Callable
 
 from scipy import stats
 
-from cifarbench.analysis.stats import ALPHA, FEWEST, LEVEL, critical_range
+from cifarbench.analysis.stats import ALPHA, FEWEST, LEVEL, critical_range, family_level
 
 POWER = 0.8
 MOST = 1000  # seeds; who needs more will not train them
 
 
-def seeds_to_tell(effect: float, first: float, second: float, number: int) -> int | None:
+def seeds_to_tell(effect: float, first: float, second: float, number: int, looks: int = 1) -> int | None:
     """Return the seeds of each of two that tell apart means `effect` apart, with standard deviations `first`
     and `second`, among all pairs of `number`; None for more than MOST."""
-    return _fewest(
-        lambda n: _power(effect, n, first, second, lambda df: critical_range(number, df) / 2**0.5) >= POWER
-    )
+    level = family_level(number, looks)
+
+    def critical(freedom: float) -> float:
+        return critical_range(number, freedom, level) / 2**0.5
+
+    return _fewest(lambda n: _power(effect, n, first, second, critical) >= POWER)
 
 
 def seeds_to_order(effect: float, first: float, second: float) -> int | None:

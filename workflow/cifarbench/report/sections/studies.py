@@ -69,6 +69,7 @@ def shown(measured: Measured) -> dict[str, Any]:
         "shown": len(members),
         "contrasts": [(contrast, needed(contrast)) for contrast in contrasts(measured)[:MOST]],
         "number": measured.family.number,
+        "level": measured.family.level,
         "images": on_same_images(best, rivals[0].configuration),
         "next": rivals[0].configuration.label,
         "effects": [
