@@ -4,10 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save, save_file
 
-from cifarbench.analysis.table import collect, of_predictions, read_results, read_table
+from cifarbench.analysis.table import (
+    collect,
+    of_predictions,
+    read_results,
+    read_table,
+    records_in,
+    write_table,
+)
 from cifarbench.cli.parser import main
 from cifarbench.config.benchmark import parse
 from cifarbench.config.flags import flags
@@ -194,3 +202,21 @@ def test_runs_no_longer_planned_may_be_missing(tmp_path: Path) -> None:
     _, larger = synthetic(configurations=1, seeds=4, status={3: "missing"})
     larger.to_parquet(tmp_path / "t.parquet")
     assert read_results(plan, tmp_path / "t.parquet")["run"].tolist() == [run.id for run in plan.runs]
+
+
+def test_an_older_record_beside_newer_ones_has_the_defaults(tmp_path: Path) -> None:
+    """In one table an older record has gaps in the columns that newer ones brought."""
+    _, table = synthetic()
+    newer = records_in(table)
+    gaps = {"config.mixup": None, "first_losses": None, "seconds.trial": None, "tracked": None}
+    write_table(pd.concat([table, table.iloc[:1].assign(**gaps)]), tmp_path / "runs.parquet")
+    *others, older = records_in(read_table(tmp_path / "runs.parquet"))
+    assert others == newer
+    assert older == newer[0]
+
+
+def test_a_knob_that_is_not_known_here_is_named(tmp_path: Path) -> None:
+    _, table = synthetic()
+    with pytest.raises(UserError, match=r"-s0\.config\.mixup_too: unknown key; did you mean 'mixup'"):
+        records_in(table.assign(**{"config.mixup_too": 0.5}))
+    assert len(records_in(table.assign(**{"config.mixup_too": None}))) == len(table)

@@ -1,6 +1,6 @@
 """The columns that a table of results must have, as the record says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -49,15 +49,27 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _fields(kind, f"{prefix}{name}.")
-        elif field.is_required() and get_origin(kind) is not dict and not _is_model(kind):
+        elif field.is_required() and get_origin(kind) is not dict and not model_in(kind):
             yield f"{prefix}{name}", kind
 
 
-def _is_model(kind: Any) -> bool:
-    """Tell whether this is an optional part of a record, whose columns a table may lack."""
-    return any(isinstance(part, type) and issubclass(part, BaseModel) for part in get_args(kind)) and (
-        get_origin(kind) is not list
-    )
+def model_in(kind: Any) -> type[BaseModel] | None:
+    """Return the part of a record that this annotation is of, whether it may be None or not; else None."""
+    parts = (kind,) if isinstance(kind, type) else get_args(kind) if get_origin(kind) is not list else ()
+    models = (part for part in parts if isinstance(part, type) and issubclass(part, BaseModel))
+    return next(models, None)
+
+
+def is_timed(row: Mapping[str, Any]) -> bool:
+    """Tell whether the times of a run may be ranked: a diverged one ended early, and one whose machine did
+    other work meanwhile took too long."""
+    return bool(row["status"] == "completed" and row.get("times") != "shared")
+
+
+def timed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs whose times may be ranked."""
+    told = runs.reindex(columns=["status", "times"]).to_dict("records")
+    return runs[[is_timed(row) for row in told]]
 
 
 def _check_values(column: pd.Series, kind: Any, path: Path) -> None:

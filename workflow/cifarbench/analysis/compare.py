@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cifarbench.analysis.columns import timed
 from cifarbench.analysis.power import seeds_to_equal
 from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
 from cifarbench.errors import UserError
@@ -149,8 +150,7 @@ def _pair(key: str, first: pd.DataFrame, second: pd.DataFrame, verified: Verifie
 def _time_ratio(
     first: pd.DataFrame, second: pd.DataFrame, differs: list[str]
 ) -> tuple[float, float, float] | None:
-    completed = (rows[rows["status"] == "completed"] for rows in (first, second))
-    before, after = (_by_seed(rows, "seconds.train") for rows in completed)
+    before, after = (_by_seed(timed(rows), "seconds.train") for rows in (first, second))
     ratios = [after[seed] / before[seed] for seed in sorted(before.keys() & after.keys())]
     if not ratios or "hardware" in differs:
         return None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cifarbench.analysis.columns import timed
 from cifarbench.analysis.stats import FEWEST, t_interval
 from cifarbench.records.metrics import METRICS, TIMES
 
@@ -83,8 +84,7 @@ def configuration(key: str, label: str, rows: pd.DataFrame) -> Configuration:
     metrics = {}
     for name in SHOWN:
         column = METRICS[name].column
-        # A diverged run ends early, so its times say nothing.
-        counted = runs[runs["status"] == "completed"] if name in TIMES else runs
+        counted = timed(runs) if name in TIMES else runs
         values = counted[column].dropna().astype(float).tolist() if column in runs else []
         if values:
             metrics[name] = over_seeds(values, name)

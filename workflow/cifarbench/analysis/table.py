@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from cifarbench.analysis.columns import check_columns
-from cifarbench.errors import UserError
+from cifarbench.analysis.columns import check_columns, model_in
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.errors import UserError, explain
 from cifarbench.files import atomic
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
@@ -177,10 +179,27 @@ def _record(row: dict[str, Any]) -> Record:
                 place[parent] = {}
             place = place[parent]
         place[last] = value
-    plain = _plain(nested)
+    plain = without_gaps(Record, _plain(nested))
     versions = plain["environment"]["versions"]  # of which each run has its own
     plain["environment"]["versions"] = {name: version for name, version in versions.items() if version}
-    return Record.model_validate(plain)
+    try:
+        return Record.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(
+            explain(error, f"run {row['run']}", TrainConfig.model_fields).splitlines()[0]
+        ) from None
+
+
+def without_gaps(kind: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what an older record in a table with newer ones lacks, so that its default holds."""
+    kept = {}
+    for name, value in values.items():
+        field = kind.model_fields.get(name)
+        if value is None and (field is None or not field.is_required()):
+            continue
+        part = model_in(field.annotation) if field else None
+        kept[name] = without_gaps(part, value) if part and isinstance(value, dict) else value
+    return kept
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cifarbench.analysis.columns import is_timed
 from cifarbench.analysis.rules import (
     DECIDED,
     OUTCOMES,
@@ -46,12 +47,10 @@ class Evidence(NamedTuple):
     copies: Sequence[Copy] = ()
 
     def measured(self, quantity: Quantity) -> Measured:
-        """Return the quantity of each seed that has it. A diverged run ended early, so its times are left
-        out."""
-        rows = self.rows.get(quantity.configuration, [])
+        """Return the quantity of each seed that has it."""
+        timed = quantity.metric in TIMES
+        rows = [row for row in self.rows.get(quantity.configuration, []) if not timed or is_timed(row)]
         metric = METRICS[quantity.metric]
-        if quantity.metric in TIMES:
-            rows = [row for row in rows if row["status"] == "completed"]
         found = {int(row["config.seed"]): metric.of(row, quantity.epoch) for row in rows}
         values = {seed: value for seed, value in found.items() if value is not None}
         images = min((row["final.test.images"] for row in rows), default=1)
@@ -74,6 +73,7 @@ class Evidence(NamedTuple):
             (row["environment.device_name"], row["environment.threads"])
             for quantity in quantities
             for row in self.rows.get(quantity.configuration, [])
+            if is_timed(row)
         }
 
 

@@ -142,6 +142,25 @@ class Fingerprint(_Part):
     learning_rates: list[float]
 
 
+class Adopted(_Part):
+    """Where a run comes from that was not trained here."""
+
+    source: str
+    """The table or archive, as the config names it."""
+    verified: str
+    """How it is known that the code here trains it the same."""
+
+
+class Repetition(_Part):
+    """The same run trained once more, independently, by code that behaves alike."""
+
+    source: str
+    test_accuracy: Fraction
+    test_loss: float | None
+    device_name: str
+    finished: str
+
+
 class Record(_Part):
     schema_version: Literal[2] = 2
     run: str
@@ -169,6 +188,10 @@ class Record(_Part):
     code: Code
     finished: str
     """UTC, ISO 8601."""
+    times: Literal["alone", "shared"] = Field("alone", exclude_if=lambda times: times == "alone")
+    """Shared where the machine did other work meanwhile: such times are told, and never ranked."""
+    adopted: Adopted | None = Field(None, exclude_if=lambda adopted: adopted is None)
+    repeated: list[Repetition] = Field([], exclude_if=lambda repeated: not repeated)
 
 
 def write_record(record: Record, folder: Path) -> None:

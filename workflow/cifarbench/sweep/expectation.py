@@ -54,13 +54,15 @@ def expect(plan: Plan, records: Mapping[str, Record]) -> Outlook:
 def paces(records: Iterable[Record]) -> dict[tuple[str, str], tuple[float, float]]:
     """Return median images per second, and seconds beside training per epoch.
 
-    By configuration and device, by model and device, and by model alone (with "").
+    By configuration and device, by model and device, and by model alone (with ""), for which the times of a
+    machine that did other work meanwhile are good enough.
     """
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for record in records:
         beside = (record.seconds.total - record.seconds.train) / len(record.epochs)
         here, model = record.environment.device_name, record.config.model
-        for key in ((record.configuration, here), (model, here), (model, "")):
+        of_others = [(record.configuration, here), (model, here)] if record.times == "alone" else []
+        for key in (*of_others, (model, "")):
             found.setdefault(key, []).append((record.images_per_second, beside))
     return {
         key: (statistics.median(rate for rate, _ in pairs), statistics.median(extra for _, extra in pairs))

@@ -50,16 +50,19 @@ class Run(NamedTuple):
     status: str
     epoch: int
     chosen_by: str
+    shared: bool
+    """Whether its machine did other work meanwhile."""
 
 
 def seeds_of(c: Configuration) -> list[Run]:
     columns = ("config.seed", "final.test.top1", "final.test.loss", "seconds.train")
     kept = ("status", "final.epoch", "final.chosen_by")
     values = (c.runs[name].tolist() for name in columns)
+    shared = c.runs.reindex(columns=["times"])["times"].eq("shared")
     return [
-        Run(int(seed), accuracy, loss if loss == loss else None, seconds, len(epochs), status, int(epoch), by)
-        for seed, accuracy, loss, seconds, epochs, status, epoch, by in zip(
-            *values, c.runs["epochs"], *(c.runs[name] for name in kept), strict=True
+        Run(int(seed), accuracy, loss if loss == loss else None, seconds, len(epochs), *others)
+        for seed, accuracy, loss, seconds, epochs, *others in zip(
+            *values, c.runs["epochs"], *(c.runs[name] for name in kept), shared, strict=True
         )
     ]
 
