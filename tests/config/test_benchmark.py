@@ -86,7 +86,7 @@ def config_with(**run: object) -> dict[str, object]:
         (config_with(warmup_epochs=10), "warmup_epochs 10.0 must be below epochs 10; lower it"),
         (
             config_with(model="lenet"),
-            "runs[0].model: 'lenet' is not known; did you mean 'lenet5'? Allowed: alexnet8",
+            "runs[0].model: 'lenet' is not known; did you mean 'lenet5'? Allowed: airbench94",
         ),
         (
             config_with(model="resnet18", dropout=0.1),

@@ -61,6 +61,7 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "optimizer": ({}, {"optimizer": "adamw", "weight_decay": 0.01}),
     "L2 of the last layer": ({"last_layer_l2": 1e-4}, {"last_layer_l2": 1.01e-4}),
     "initial weights": ({}, {"initialization": "glorot_uniform"}),
+    "whitening": ({"model": "airbench94", "width": 0.1}, {"whitening": True}),
     "conventions": ({}, {"conventions": "keras"}),
     "activation": ({}, {"activation": "leaky_relu"}),
     "activation of convolutions": ({"model": "lenet5"}, {"conv_activation": False}),

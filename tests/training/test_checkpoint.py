@@ -41,6 +41,8 @@ RECIPES = {
     "sgd, cutmix, warm-up, stable, decay": "--optimizer sgd --learning-rate 0.05 --cutmix 1 "
     "--random-erasing 0.5 --warmup-epochs 0.5 --schedule warmup_stable_decay --decay-share 0.5 "
     "--initialization dirac",
+    "muon, alternating flips, whitening": "--model airbench94 --width 0.1 --whitening true --optimizer muon "
+    "--muon-rest sgd --momentum 0.6 --nesterov true --learning-rate 0.1 --flip alternating",
     "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
 }
 EPOCHS = ["--epochs", "3"]

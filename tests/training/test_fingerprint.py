@@ -24,6 +24,7 @@ SMALL_MODELS = [
     {**TYPICAL, "model": "resnet9", "width": 0.125},
     {"model": "inception10", "width": 0.5, "conventions": "keras"},
     {"model": "alexnet8", "width": 0.125},
+    {"model": "airbench94", "width": 0.1, "whitening": True, "optimizer": "muon", "momentum": 0.9},
 ]
 
 

@@ -78,6 +78,9 @@ class TrainConfig(BaseModel):
         None,
         "initial weights: PyTorch's, Glorot uniform with zero biases, or convolutions that pass on",
     )
+    whitening: bool = knob(
+        False, "first convolution: frozen, and such that it whitens patches of the training images"
+    )
     batch_norm: Literal["batch", "frozen"] = knob(
         "batch", "statistics of BatchNorm: the batch's, or frozen at mean 0 and variance 1"
     )

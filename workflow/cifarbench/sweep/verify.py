@@ -22,7 +22,6 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, load
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
-from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.records.fingerprint import first_difference
 from cifarbench.records.record import Epoch, Fingerprint, Record
@@ -31,7 +30,7 @@ from cifarbench.training.device import choose_device, prepare_torch
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code, device_name
 from cifarbench.training.fingerprint import RULE, NotReplayable, fingerprint
-from cifarbench.training.random_streams import draw_weights_of
+from cifarbench.training.initial import initial_model
 from cifarbench.training.trial import TRIED
 
 COMPARED = [
@@ -247,8 +246,7 @@ def started(kind: type[Engine], record: Record, shared: Shared, own: Path | None
     device = choose_device("cpu" if record.environment.device == "cpu" else "auto")
     prepare_torch(config, device, record.environment.threads)
     data = shared.images(config, device)
-    draw_weights_of(config)
-    model = build_model(config, len(data.manifest.classes), own).to(device)
+    model = initial_model(config, data, own).to(device)
     engine = kind(config, data, model, device)
     engine.warm_up()
     return engine

@@ -23,12 +23,11 @@ from cifarbench.config.ids import configuration_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, ImageSet
 from cifarbench.errors import UserError
-from cifarbench.models.build import build_model
 from cifarbench.records.folder import PACKED, RECORD
 from cifarbench.records.record import Code, Fingerprint, Record, read_record
 from cifarbench.training.engine import Engine
 from cifarbench.training.evaluate import finite
-from cifarbench.training.random_streams import draw_weights_of
+from cifarbench.training.initial import initial_model
 from cifarbench.training.schedules import Schedule
 
 RULE = 1  # to be raised when the figures mean something else
@@ -67,8 +66,8 @@ def fingerprint(config: TrainConfig, data: Data, model_file: Path | None) -> Fin
     replayed = replayed_config(config)
     try:
         with torch.random.fork_rng(devices=[]):
-            initial_weights = hash_of_weights(initial_model(replayed, data, model_file, torch.float32))
-            model = initial_model(replayed, data, model_file, torch.float64)
+            initial_weights = hash_of_weights(model_in(torch.float32, replayed, data, model_file))
+            model = model_in(torch.float64, replayed, data, model_file)
             engine = Replay(replayed, data, model)
             engine.warm_up()
             engine.train_rest_of_epoch()
@@ -112,13 +111,12 @@ def sample(data: Data) -> Data:
     return replace(data, train=part, validation=replace(part, rows=every[:0]), test=part, scale=scale)
 
 
-def initial_model(config: TrainConfig, data: Data, file: Path | None, dtype: torch.dtype) -> nn.Module:
+def model_in(dtype: torch.dtype, config: TrainConfig, data: Data, file: Path | None) -> nn.Module:
     """Build a model whose weights are drawn, and kept, in a type."""
-    draw_weights_of(config)
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        return build_model(config, len(data.manifest.classes), file).to(dtype)
+        return initial_model(config, data, file).to(dtype)
     finally:
         torch.set_default_dtype(before)
 

@@ -11,7 +11,6 @@ from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load
 from cifarbench.files import remove_strays
-from cifarbench.models.build import build_model
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.models.measure import count_flops, count_parameters
 from cifarbench.records.fingerprint import behaviour
@@ -30,8 +29,8 @@ from cifarbench.training.device import (
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.fingerprint import known_fingerprint
+from cifarbench.training.initial import initial_model
 from cifarbench.training.listeners import Listener
-from cifarbench.training.random_streams import draw_weights_of
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
 from cifarbench.training.trial import without_auto
@@ -58,8 +57,7 @@ def train(
     prepare_torch(config, device, threads)
     leave_default_stream(device)
     data = load(data_folder, config, device)
-    draw_weights_of(config)
-    model = build_model(config, len(data.manifest.classes), model_file)
+    model = initial_model(config, data, model_file)
     total, trainable = count_parameters(model)
     facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
     check_start(config, data, model, model_file or BUILTIN_MODELS[config.model])

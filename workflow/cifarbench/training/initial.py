@@ -1,0 +1,61 @@
+"""The model before its first step: weights drawn at random, or taken from the training images."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.loading import Data
+from cifarbench.errors import UserError
+from cifarbench.models.build import build_model
+from cifarbench.training.random_streams import draw_weights_of
+
+WHITENING_IMAGES, WHITENING_EPSILON = 5000, 5e-4  # as in airbench (Jordan, 2024)
+CHUNK = 500  # images
+
+
+def initial_model(config: TrainConfig, data: Data, file: Path | None) -> nn.Module:
+    """Build the model of a run, on the CPU, as it is before the first step."""
+    draw_weights_of(config)
+    model = build_model(config, len(data.manifest.classes), file)
+    if config.whitening:
+        whiten(model, data)
+    return model
+
+
+def whiten(model: nn.Module, data: Data) -> None:
+    """Let the first convolution turn patches of the training images into uncorrelated numbers, and freeze it.
+
+    Its filters are the directions in which patches vary, over the deviation there, and minus each (Jordan,
+    2024, section 3.2). Raise UserError for a convolution that has not as many filters as that.
+    """
+    first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None:
+        raise UserError("whitening: True needs a convolution, and this model has none; remove it")
+    size = first.weight[0].numel()
+    if first.out_channels != 2 * size:
+        raise UserError(
+            f"whitening: True needs a first convolution of {2 * size} filters, two for each value of its "
+            f"patch; this model's has {first.out_channels}; remove it"
+        )
+    variances, directions = torch.linalg.eigh(patch_covariance(first.kernel_size, data))
+    # Largest first; of the two signs, the one whose largest part is positive, on every machine.
+    filters = (directions / (variances + WHITENING_EPSILON).sqrt()).T.flip(0)
+    largest = filters.gather(1, filters.abs().argmax(1, keepdim=True))
+    filters = filters * largest.sign()
+    with torch.no_grad():
+        first.weight.copy_(torch.cat((filters, -filters)).view_as(first.weight))
+    first.weight.requires_grad_(False)
+
+
+def patch_covariance(kernel: tuple[int, ...], data: Data) -> Tensor:
+    """Return the second moments (C·h·w, C·h·w), float64, of patches of the first training images, scaled."""
+    total, count = torch.zeros((), dtype=torch.float64), 0
+    for start in range(0, min(WHITENING_IMAGES, len(data.train)), CHUNK):
+        images, _ = data.train.batch(slice(start, start + CHUNK))
+        patches = F.unfold(data.scale(images).cpu().double(), kernel)  # (N, C·h·w, places)
+        total = total + torch.einsum("nip,njp->ij", patches, patches)
+        count += len(patches) * patches.shape[2]
+    return total / count
