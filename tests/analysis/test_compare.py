@@ -134,4 +134,4 @@ def test_the_verb_fails_on_a_regression_if_asked(
     assert stop.value.code == 1
     assert main(["compare", b, a, "--fail-on", "regression"]) == 0
     assert main(["compare", a, b, "--fail-on", "regression", "--margin", "10"]) == 0
-    assert "--margin: -1 is not allowed" in fails("compare", a, b, "--margin", "-1")
+    assert "--margin: '-1' is not allowed" in fails("compare", a, b, "--margin", "-1")

@@ -19,7 +19,6 @@ import pandas as pd
 from cifarbench.analysis.columns import timed
 from cifarbench.analysis.power import seeds_to_equal
 from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
-from cifarbench.errors import UserError
 from cifarbench.records.verified import Verified
 from cifarbench.sweep.staleness import behave_alike
 
@@ -110,13 +109,6 @@ def compare(
         [key for key in first if key not in second],
         [key for key in second if key not in first],
     )
-
-
-def check_margin(points: float) -> float:
-    """Return a margin given in points as a share. Raise UserError if it is none."""
-    if not 0 < points < 100:
-        raise UserError(f"--margin: {points:g} is not allowed: points of accuracy, between 0 and 100")
-    return points / 100
 
 
 def _by_configuration(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -51,13 +51,13 @@ class Rival(NamedTuple):
         """The p-value among all pairs; takes ten milliseconds."""
         return None if self.difference is None else self.difference.p_family(self.number)
 
-    def seeds_needed(self, better: Configuration) -> int | None:
+    def seeds_needed(self, better: Configuration, smallest: float = SMALLEST) -> int | None:
         """Return the seeds of each that would tell the two apart, if they differ as it looks, at least by
-        SMALLEST; None for too many."""
+        `smallest`; None for too many."""
         values = (better.accuracies, self.configuration.accuracies)
         if min(map(len, values)) < FEWEST:
             return FEWEST
-        effect = max(float(np.mean(values[0]) - np.mean(values[1])), SMALLEST)
+        effect = max(abs(float(np.mean(values[0]) - np.mean(values[1]))), smallest)
         first, second = (float(np.std(v, ddof=1)) for v in values)
         return seeds_to_tell(effect, first, second, self.number, self.looks)
 

@@ -49,6 +49,19 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def points(text: str) -> float:
+    """Read points of accuracy as a share, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: it must be points of accuracy, between 0 and 100"
+        )
+    return value / 100
+
+
 def config_in(path: Path) -> Config:
     """Read a config and find the files that it names; `-` is standard input."""
     parsed = parse(read(path), "config" if str(path) == "-" else str(path))

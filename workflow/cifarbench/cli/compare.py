@@ -7,9 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from cifarbench.analysis.compare import MARGIN, check_margin, compare, text_table
+from cifarbench.analysis.compare import MARGIN, compare, text_table
 from cifarbench.analysis.table import read_table
-from cifarbench.cli.arguments import say
+from cifarbench.cli.arguments import points, say
 from cifarbench.records.verified import read_verified
 
 
@@ -18,8 +18,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("after", type=Path, help="another one")
     verb.add_argument(
         "--margin",
-        type=float,
-        default=100 * MARGIN,
+        type=points,
+        default=MARGIN,
         metavar="POINTS",
         help=f"points of accuracy that do not matter (default: {100 * MARGIN:g})",
     )
@@ -31,9 +31,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    margin = check_margin(args.margin)
     verified = read_verified(args.before.parent).with_new(read_verified(args.after.parent).verifications)
-    comparison = compare(read_table(args.before), read_table(args.after), margin, verified)
+    comparison = compare(read_table(args.before), read_table(args.after), args.margin, verified)
     say(text_table(comparison))
     if args.fail_on and comparison.regressions:
         sys.exit(1)

@@ -22,9 +22,9 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.contrasts import same_runs
 from cifarbench.analysis.predictions import calibration, curve, over_runs
 from cifarbench.records.metrics import METRICS, Metric
-from cifarbench.report.contrasts import same_runs
 from cifarbench.report.fonts import FAMILY, families
 from cifarbench.report.words import printable, slug
 from cifarbench.words import count, listed

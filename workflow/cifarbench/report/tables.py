@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from cifarbench.analysis.configuration import Configuration, shown
+from cifarbench.analysis.contrasts import contrasts
 from cifarbench.analysis.published import Beside
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.table import write_table
 from cifarbench.analysis.verdicts import Verdict
 from cifarbench.files import write_text
 from cifarbench.records.metrics import METRICS
-from cifarbench.report.contrasts import contrasts
 from cifarbench.report.words import printable
 
 KINDS = ("csv", "parquet", "md", "tex")

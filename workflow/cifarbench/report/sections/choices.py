@@ -6,11 +6,12 @@ from math import log
 from typing import NamedTuple
 
 from cifarbench.analysis.configuration import Configuration, best_first
+from cifarbench.analysis.contrasts import Contrast, contrasts
 from cifarbench.analysis.family import Family
 from cifarbench.analysis.results import Measured, Results, pareto_front
 from cifarbench.analysis.stats import Interval
 from cifarbench.records.metrics import METRICS
-from cifarbench.report.contrasts import Contrast, contrasts, fallen_of
+from cifarbench.report.contrasts import fallen_of
 from cifarbench.report.section import Section, study_anchor
 from cifarbench.report.strips import Strips, entry, strips
 from cifarbench.report.words import about, few, percent, points, spread

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.contrasts import Contrast, contrasts
 from cifarbench.analysis.predictions import held_out_part, on_same_images
 from cifarbench.analysis.results import Measured, Results
 from cifarbench.analysis.stats import chance_difference
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
-from cifarbench.report.contrasts import Contrast, collapses, conclusion, contrasts, ranked
+from cifarbench.report.contrasts import collapses, conclusion, ranked
 from cifarbench.report.section import Section, study_anchor
 from cifarbench.report.strips import Strips, entry, strips
 from cifarbench.report.words import number, slug, spread
