@@ -8,6 +8,7 @@ last words of its log. One bad file costs one run: it is `missing`, too, with th
 """
 
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,14 @@ CALIBRATION_BINS = 15  # as in `evaluate`, which needs torch
 log = logging.getLogger(__name__)
 
 
-def collect(plan: Plan, runs_folder: Path, output: Path) -> pd.DataFrame:
-    """Write and return the table. A run whose files are damaged or another run's counts as missing."""
-    rows = [collect_run(run, runs_folder / run.id / RECORD) for run in plan.runs]
+def collect(
+    plan: Plan, runs_folder: Path, output: Path, over: Callable[[Iterable[Run]], Iterable[Run]] = iter
+) -> pd.DataFrame:
+    """Write and return the table. A run whose files are damaged or another run's counts as missing.
+
+    `over` passes the runs on, and sees how far it is.
+    """
+    rows = [collect_run(run, runs_folder / run.id / RECORD) for run in over(plan.runs)]
     table = pd.json_normalize(rows, sep=".")
     write_table(table, output)
     return table

@@ -134,9 +134,12 @@ def add_training(verb: argparse.ArgumentParser) -> None:
 
 def listeners(args: argparse.Namespace, folder: Path) -> list[Any]:
     """Return who is told how the training of the run in `folder` goes."""
+    from cifarbench.cli.progress import TrainingBar, terminal
     from cifarbench.tracking.track import make_trackers
 
-    return make_trackers(args.track, folder, args.track_gradients)
+    console = terminal()
+    bar = [TrainingBar(console)] if console else []
+    return [*make_trackers(args.track, folder, args.track_gradients), *bar]
 
 
 def add_run(verb: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cifarbench.analysis.table import collect
 from cifarbench.cli.arguments import add_plan, add_runs
+from cifarbench.cli.progress import RUNS, working
 from cifarbench.plan.stored import read_plan
 
 
@@ -18,4 +19,6 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    collect(read_plan(args.plan), args.runs, args.output)
+    plan = read_plan(args.plan)
+    with working("collecting", RUNS, len(plan.runs)) as count:
+        collect(plan, args.runs, args.output, count.over)

@@ -6,6 +6,7 @@ example: cifarbench download --url https://example.org/a.zip --sha256 2c26... --
 import argparse
 from pathlib import Path
 
+from cifarbench.cli.progress import BYTES, working
 from cifarbench.data.download import download
 
 
@@ -21,4 +22,5 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     given = f"sha256:{args.sha256}" if args.sha256 else args.checksum
-    download(args.url, None if given == "none" else given, args.output)
+    with working(args.output.name, BYTES) as count:
+        download(args.url, None if given == "none" else given, args.output, count)

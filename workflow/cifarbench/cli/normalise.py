@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from cifarbench.cli.progress import working
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.data.normalise import normalise
@@ -40,9 +41,5 @@ def run(args: argparse.Namespace) -> None:
         options = ReadOptions.model_validate(given)
     except ValidationError as error:
         raise UserError(explain(error, "flags", ReadOptions.model_fields)) from None
-    normalise(
-        args.name,
-        args.format,
-        Request.of(args.source, args.sha256, options),
-        args.output,
-    )
+    with working(f"reading {args.name}"):
+        normalise(args.name, args.format, Request.of(args.source, args.sha256, options), args.output)

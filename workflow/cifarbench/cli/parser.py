@@ -28,7 +28,7 @@ from cifarbench.errors import PrintableFormatter, UserError, printable, suggest
 VERBS = {
     path.stem.replace("_", "-"): path
     for path in sorted(Path(__file__).parent.glob("*.py"))
-    if path.stem not in ("__init__", "parser", "arguments")
+    if path.stem not in ("__init__", "parser", "arguments", "progress")
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cifarbench.analysis.table import read_table, records_in
 from cifarbench.cli.arguments import config_in
+from cifarbench.cli.progress import RUNS, working
 from cifarbench.errors import UserError
 from cifarbench.models.catalogue import BUILTIN_MODELS
 from cifarbench.plan.plan import Plan, make_plan
@@ -53,12 +54,14 @@ def run(args: argparse.Namespace) -> None:
     verified, outcomes = read_verified(folder), Counter[str]()
     left = records if args.again else not_yet(records, verified, models)
     outcomes["verified before"] = len(records) - len(left)
-    for runs, found in verify(left, args.data, models, verified):
-        if found.verification:
-            verified = verified.with_new([found.verification])
-            write_verified(verified, folder)  # at once, so that a stop loses little
-        outcomes[found.outcome] += len(runs)
-        print(f"{', '.join(runs)}: {OUTCOMES[found.outcome]}{found.words}", flush=True)
+    with working("verifying", RUNS, len(left)) as count:
+        for runs, found in verify(left, args.data, models, verified):
+            if found.verification:
+                verified = verified.with_new([found.verification])
+                write_verified(verified, folder)  # at once, so that a stop loses little
+            outcomes[found.outcome] += len(runs)
+            count.update(len(runs))
+            print(f"{', '.join(runs)}: {OUTCOMES[found.outcome]}{found.words}", flush=True)
     print("; ".join(f"{number} {OUTCOMES.get(name, name)}" for name, number in outcomes.items() if number))
     if verified.verifications:
         print(f"Written to {folder / VERIFIED}, where the report and `cifarbench status` find it.")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from cifarbench.errors import UserError
 from cifarbench.files import remove_strays
@@ -12,10 +13,11 @@ TRIES = 3
 TIMEOUT_SECONDS = 60
 
 
-def download(url: str, checksum: str | None, output: Path) -> None:
+def download(url: str, checksum: str | None, output: Path, progressbar: Any = False) -> None:
     """Download `url` to `output`, which appears only once its `checksum`, as `sha256:2c26...`, is right.
 
-    Without one it is what is made of it that is verified, by `normalise`.
+    `progressbar` is one as pooch takes it.
+    Without a checksum it is what is made of it that is verified, by `normalise`.
     A broken transfer starts again from the beginning, TRIES times in all. Raise UserError otherwise.
     """
     import requests
@@ -24,7 +26,7 @@ def download(url: str, checksum: str | None, output: Path) -> None:
     remove_strays(output)
     try:
         if not (checksum and output.is_file() and hash_of(output, checksum) == checksum):
-            _fetch(url, checksum, output)
+            _fetch(url, checksum, output, progressbar)
     except requests.HTTPError as error:
         answer = str(error).split(" for url")[0]  # such as '404 Client Error: Not Found'
         raise UserError(f"{url}: the server answered {answer}; check the address, {remedy}") from None
@@ -46,7 +48,7 @@ def hash_of(path: Path, like: str) -> str:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
 
-def _fetch(url: str, checksum: str | None, output: Path) -> None:
+def _fetch(url: str, checksum: str | None, output: Path, progressbar: Any) -> None:
     import pooch
 
     # A folder of its own for what pooch writes meanwhile, so that the next call can clear up after a kill.
@@ -61,7 +63,8 @@ def _fetch(url: str, checksum: str | None, output: Path) -> None:
     )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        fetcher.fetch("archive", downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS))
+        downloader = pooch.HTTPDownloader(progressbar=progressbar, timeout=TIMEOUT_SECONDS)
+        fetcher.fetch("archive", downloader=downloader)
         (folder / "archive").replace(output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
