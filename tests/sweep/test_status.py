@@ -21,7 +21,7 @@ from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.heartbeat import HEARTBEAT, SILENT_SECONDS
 from cifarbench.records.record import Record
 from cifarbench.sweep.status import RecordCache, Status, run_status, sweep_status
-from cifarbench.sweep.view import watch
+from cifarbench.sweep.view import BLOCKS, CURVE_WIDTH, sparkline, view, watch
 from cifarbench.words import duration
 from helpers.repository import SMALL
 from helpers.synthetic import record
@@ -173,6 +173,28 @@ def test_records_of_other_sources_are_stale(sweep: Plan, tmp_path: Path) -> None
     assert status.counts(sweep.studies[1].runs)["stale"] == 1
 
 
+def test_watching_draws_the_curve_of_what_runs(sweep: Plan, tmp_path: Path) -> None:
+    line = "12:00:00 epoch {:4d}  lr 0.1  train loss 1.0 acc {}  validation acc {}  test acc 0.9999  1.00 s\n"
+    log = "".join(
+        line.format(n, "0.1000", value) for n, value in enumerate(("0.2000", "0.5500", "0.9000"), 1)
+    )
+    folder = tmp_path / "results/runs" / sweep.runs[2].id
+    write_files(folder, {"train.log": log, "heartbeat": "node7"})
+    assert run_status(folder, RecordCache()).curve == (0.2, 0.55, 0.9)
+    out = StringIO()
+    Console(file=out, width=120).print(view(look(sweep, tmp_path), 5, curves=True))
+    assert f"{BLOCKS[0]}{BLOCKS[4]}{BLOCKS[7]} accuracy 0.9000" in out.getvalue()
+    write_files(folder, {"train.log": line.format(1, "0.3000", "   -  "), "heartbeat": "node7"})
+    assert run_status(folder, RecordCache()).curve == (0.3,)  # in training, where nothing is held out
+
+
+@pytest.mark.parametrize("values", [(0.5,), (0.5, 0.5), tuple(n / 100 for n in range(100))])
+def test_a_sparkline_has_a_block_for_each_of_the_last_values(values: tuple[float, ...]) -> None:
+    drawn = sparkline(values)
+    assert len(drawn) == min(len(values), CURVE_WIDTH)
+    assert drawn[0] == BLOCKS[0] and drawn[-1] == (BLOCKS[7] if values[-1] > values[0] else BLOCKS[0])
+
+
 def test_watching_ends_when_nothing_is_left(sweep: Plan, tmp_path: Path) -> None:
     looks = []
 
@@ -206,7 +228,7 @@ def test_a_wrong_call_is_one_line(sweep: Plan, tmp_path: Path, fails: Callable[.
 
 
 def test_a_real_training_runs_and_is_interrupted_when_killed(digits: Path, tmp_path: Path) -> None:
-    plan = make_plan(parse({"studies": [{"name": "a", "title": "A", "runs": [{**SMALL, "epochs": 10**6}]}]}))
+    plan = make_plan(parse({"studies": [{"name": "a", "title": "A", "runs": [{**SMALL, "epochs": 10**4}]}]}))
     folder = tmp_path / "results/runs" / plan.runs[0].id
     folder.mkdir(parents=True)
     call = ["train", "--data", str(digits), "--output", str(folder), "--checkpoint-minutes", "0.01"]

@@ -34,6 +34,7 @@ STATES = ("done", "running", "waiting", "interrupted", "diverged", "failed")
 AHEAD = ("running", "waiting", "interrupted")  # what the snakemake command still trains, if nothing failed
 TAIL_BYTES, LINE_LENGTH = 8192, 300
 EPOCH = re.compile(r"(?:\bepoch|going on after epoch) +(\d+)")
+CURVE = re.compile(r"\bepoch +\d+ .* train loss .* acc +(\S+)  validation acc +(\S+)")
 ERROR = re.compile(r"^(cifarbench \w+: error: .+|(?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*)$")
 STOPPED = re.compile(r"^KeyboardInterrupt|: stopped and saved;")
 
@@ -52,6 +53,8 @@ class RunStatus(NamedTuple):
     machine: str | None = None
     reason: str | None = None
     """Of a failure."""
+    curve: tuple[float, ...] = ()
+    """Accuracy after each of the last epochs of a running run: in validation, or else in training."""
     last_line: str | None = None
 
 
@@ -130,7 +133,7 @@ def without_record(folder: Path) -> RunStatus:
     machine = alive_on(folder)
     machine = machine and printable(machine)
     if machine is not None or just_opened(log):
-        return RunStatus("running", epochs=epochs, machine=machine, last_line=last)
+        return RunStatus("running", None, epochs, machine, last_line=last, curve=curve(lines))
     saved = any((place / CHECKPOINT).exists() for place in (folder, packed))
     begun = log.exists() and not packed.exists()  # what a pack left off is for the job of its own to do
     reason = next((line for line in reversed(lines) if ERROR.match(line)), None)
@@ -139,6 +142,12 @@ def without_record(folder: Path) -> RunStatus:
     if not begun:
         return RunStatus("waiting")
     return RunStatus("failed", reason=reason or "ended without an error in its log: killed?", last_line=last)
+
+
+def curve(lines: list[str]) -> tuple[float, ...]:
+    """Return the accuracy of each epoch in the lines of a log: in validation, or in training without one."""
+    found = [match.groups() for match in map(CURVE.search, lines) if match]
+    return tuple(float(train if held_out == "-" else held_out) for train, held_out in found)
 
 
 def just_opened(log: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -18,6 +18,8 @@ from cifarbench.words import count, duration
 COLUMNS = (*STATES, "stale")
 STYLES = {"done": "green", "running": "cyan", "failed": "bold red", "diverged": "yellow", "stale": "yellow"}
 PLAIN_WIDTH = 160  # where there is no terminal
+BLOCKS = "▁▂▃▄▅▆▇█"
+CURVE_WIDTH = 30  # epochs
 LISTED = 20  # runs named one by one; --json names all
 WATCH_LISTED = 5
 WIDE = 120  # a terminal with room for bars
@@ -39,14 +41,15 @@ def watch(look: Callable[[], Status], console: Console, seconds: float = 2) -> N
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             status = look()
-            live.update(view(status, WATCH_LISTED, bars=console.width >= WIDE), refresh=True)
+            shown = view(status, WATCH_LISTED, bars=console.width >= WIDE, curves=True)
+            live.update(shown, refresh=True)
             if not any(run.state in AHEAD for run in status.runs.values()):
                 return
             time.sleep(seconds)
 
 
-def view(status: Status, listed: int, bars: bool = False) -> RenderableType:
-    lines = [line for part in (running, failed, stale) for line in part(status, listed)]
+def view(status: Status, listed: int, bars: bool = False, curves: bool = False) -> RenderableType:
+    lines = [*running(status, listed, curves), *failed(status, listed), *stale(status, listed)]
     return Group(studies(status, bars), Text(time_left(status)), *lines)
 
 
@@ -83,13 +86,25 @@ def time_left(status: Status) -> str:
     return f"{left}, {number} at a time{unknown}."
 
 
-def running(status: Status, listed: int) -> Iterator[Text]:
+def running(status: Status, listed: int, curves: bool) -> Iterator[Text]:
     epochs = {run.id: run.config.epochs for run in status.plan.runs}
     for run in status.ids("running")[:listed]:
         facts = status.runs[run]
         where = f" on {facts.machine}" if facts.machine else ""
         yield Text.assemble(("running ", "cyan"), f"{run}: epoch {facts.epochs} of {epochs[run]} done{where}")
+        if curves and facts.curve:
+            yield Text.assemble(
+                "        ", (sparkline(facts.curve), "cyan"), f" accuracy {facts.curve[-1]:.4f}"
+            )
     yield from and_more(status.ids("running"), listed)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draw the last values, a block each, from the lowest of them to the highest."""
+    shown = values[-CURVE_WIDTH:]
+    low, high = min(shown), max(shown)
+    step = (high - low) / (len(BLOCKS) - 1) or 1.0
+    return "".join(BLOCKS[round((value - low) / step)] for value in shown)
 
 
 def failed(status: Status, listed: int) -> Iterator[Text]:
