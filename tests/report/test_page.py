@@ -250,6 +250,14 @@ def test_one_run_alone_has_no_spread_and_no_figures() -> None:
     assert 'data-chart="curves"' not in page
 
 
+def test_a_run_that_was_tracked_says_so_beside_its_time() -> None:
+    plan, table = synthetic(configurations=1, seeds=2)
+    assert "tracked" not in Text(page_of(plan, table)).text
+    table["tracked"] = [["tensorboard", "wandb"], None]
+    text = Text(page_of(plan, table)).text
+    assert text.count("an epoch (tracked: tensorboard, wandb)") == 1
+
+
 def test_times_of_different_machines_are_not_compared() -> None:
     plan, table = synthetic()
     table["final.test.top1"] = 0.5 + 10 * table["config.learning_rate"] + table["config.seed"] / 1000

@@ -1,6 +1,6 @@
 """All configurations, best first, each with a card that cites and checks it; page.js sorts and filters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cifarbench.analysis.configuration import Configuration, shown
@@ -52,19 +52,26 @@ class Run(NamedTuple):
     chosen_by: str
     shared: bool
     """Whether its machine did other work meanwhile."""
+    tracked: list[str]
 
 
 def seeds_of(c: Configuration) -> list[Run]:
     columns = ("config.seed", "final.test.top1", "final.test.loss", "seconds.train")
     kept = ("status", "final.epoch", "final.chosen_by")
     values = (c.runs[name].tolist() for name in columns)
-    shared = c.runs.reindex(columns=["times"])["times"].eq("shared")
+    times, tracked = (c.runs.reindex(columns=[name])[name] for name in ("times", "tracked"))
+    by_name = (*(c.runs[name] for name in kept), times.eq("shared"), tracked.map(trackers))
     return [
         Run(int(seed), accuracy, loss if loss == loss else None, seconds, len(epochs), *others)
         for seed, accuracy, loss, seconds, epochs, *others in zip(
-            *values, c.runs["epochs"], *(c.runs[name] for name in kept), shared, strict=True
+            *values, c.runs["epochs"], *by_name, strict=True
         )
     ]
+
+
+def trackers(told: object) -> list[str]:
+    """Return who was told of a run; nobody where the record is older than they are."""
+    return list(told) if isinstance(told, Iterable) else []
 
 
 def hardware(results: Results) -> str:
