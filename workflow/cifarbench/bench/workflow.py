@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cifarbench.config.benchmark import TRACKERS
 from cifarbench.files import write_text
 
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
@@ -50,6 +52,7 @@ def one_round(folder: Path) -> dict[str, float]:
     jobs, _ = workflow(folder / "jobs", runs=8, epochs=1, data=data)
     packed, _ = workflow(folder / "packs", runs=8, epochs=1, pack=8, data=data)
     return {
+        **tracker_costs(folder, data),
         "a job beside its training, seconds": by_hand
         - record["seconds"]["train"]
         - record["seconds"]["evaluation"],
@@ -64,8 +67,19 @@ def one_round(folder: Path) -> dict[str, float]:
     }
 
 
-def one_job(folder: Path, data: Path, epochs: int = 1) -> tuple[float, dict[str, Any]]:
-    """Train one run by hand; return the seconds of the whole process and the record."""
+def tracker_costs(folder: Path, data: Path) -> dict[str, float]:
+    """Return what each tracker that is installed adds to the process of a run of 20 epochs."""
+    plain, _ = one_job(folder / "untracked", data, 20)
+    return {
+        f"{name} told of a run of 20 epochs, seconds": one_job(folder / name, data, 20, "--track", name)[0]
+        - plain
+        for name in TRACKERS
+        if find_spec(name)
+    }
+
+
+def one_job(folder: Path, data: Path, epochs: int = 1, *more: str) -> tuple[float, dict[str, Any]]:
+    """Train one run by hand, with more flags; return the seconds of the whole process and the record."""
     flags = [
         part
         for name, value in KNOBS.items()
@@ -84,7 +98,7 @@ def one_job(folder: Path, data: Path, epochs: int = 1) -> tuple[float, dict[str,
         "--epochs",
         str(epochs),
     ]
-    seconds = seconds_of([*call, *flags])
+    seconds = seconds_of([*call, *flags, *more])
     return seconds, json.loads((folder / "job" / "metrics.json").read_text())
 
 
