@@ -15,6 +15,15 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return digits of which a hundred train and twenty test."""
+    folder = tmp_path_factory.mktemp("data") / "few"
+    call = ["normalise", "--name", "few", "--format", "digits", "--subset", "train=100,test=20"]
+    assert main([*call, "--output", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return a function that runs a verb, demands exit code 2 and one line, and returns that line."""

@@ -8,8 +8,13 @@ from typing import NoReturn
 import torch
 
 from cifarbench.cli.parser import main
+from cifarbench.config.knobs import TrainConfig
+from cifarbench.data.loading import load
+from cifarbench.models.build import build_model
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
+from cifarbench.training.engine import Engine
+from cifarbench.training.random_streams import draw_weights_of
 
 
 def train(digits: Path, output: Path, *flags: str) -> Record:
@@ -17,6 +22,14 @@ def train(digits: Path, output: Path, *flags: str) -> Record:
     call = ["train", "--data", str(digits), "--output", str(output), *small, *flags]
     assert main(call) == 0
     return read_record(output / RECORD)
+
+
+def engine_on(data: Path, config: TrainConfig) -> Engine:
+    """Return the engine that trains on all training images of a normalised data set, on the processor."""
+    torch.set_num_threads(1)  # as a training does by itself; more only wait for each other on small layers
+    cpu, config = torch.device("cpu"), config.model_copy(update={"validation_images": 0})
+    draw_weights_of(config)
+    return Engine(config, load(data, config, cpu), build_model(config, 10), cpu)
 
 
 def without_times(record: Record) -> dict[str, object]:

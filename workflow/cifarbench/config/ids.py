@@ -7,12 +7,14 @@ changes no id, and all seeds of one configuration share everything before `-s`.
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig, convention
 
 SLUG_LENGTH = 60
 
+PLAIN = re.compile(r"[\w.+-]*")  # what may stand in a path
 TOLD_FIRST = ("optimizer", "learning_rate", "batch_size", "epochs", "width")  # knobs that a slug has room for
 
 
@@ -36,11 +38,17 @@ def configuration_id(config: TrainConfig) -> str:
     """Return the readable slug and the hash of the knobs, without the seed."""
     changed = {name: value for name, value in config.changed().items() if name != "seed"}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
-    slug = config.model
+    slug = model_slug(config.model)
     for name in sorted(changed.keys() - {"model"}, key=lambda name: (name not in TOLD_FIRST, name)):
-        longer = f"{slug}_{name}={format_value(changed[name])}"
-        slug = longer if len(longer) <= SLUG_LENGTH else slug
+        value = format_value(changed[name])
+        longer = f"{slug}_{name}={value}"
+        slug = longer if len(longer) <= SLUG_LENGTH and PLAIN.fullmatch(value) else slug
     return f"{slug}-{digest}"
+
+
+def model_slug(model: str) -> str:
+    """Return what stands for a model in a run id, which becomes a path."""
+    return model.replace("/", "-")
 
 
 def format_value(value: Any) -> str:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from cifarbench.config.choices import LOSSES, OPTIMIZERS, SCHEDULES, readers
+from cifarbench.config.text import JsonText
 
 # What fills the knobs that are left unset (null), beside what `choices` says of each optimizer. PyTorch has
 # no say in a model's BatchNorm, which keeps its own. Keras' momentum of 0.99 is 0.01 in PyTorch's sense.
@@ -31,7 +32,17 @@ CONVENTION_KNOBS = (
     *dict.fromkeys(name for optimizer in OPTIMIZERS.values() for name in optimizer.keras),
 )
 # Knobs of the model itself. Unset means the model's own value; a model that does not know one refuses it.
-MODEL_KNOBS = ("width", "depth", "activation", "conv_activation", "dropout", "classifier")
+MODEL_KNOBS = (
+    "width",
+    "depth",
+    "activation",
+    "conv_activation",
+    "dropout",
+    "classifier",
+    "stem",
+    "model_args",
+)
+MAPPINGS = ("model_args",)  # knobs whose value is one
 # Knobs that only have an effect with some values of another: (knob, that other one, its values).
 CONDITIONAL_KNOBS = (*readers(), ("batch_norm_momentum", "batch_norm", ["batch"]))
 
@@ -73,6 +84,12 @@ class TrainConfig(BaseModel):
     conv_activation: bool | None = knob(None, "activation after the convolutions too (lenet5)")
     dropout: float | None = knob(None, "dropout rate", "fraction", ge=0, lt=1)
     classifier: Literal["mlp", "linear"] | None = knob(None, "layers after the convolutions (vgg16)")
+    stem: Literal["small", "library"] | None = knob(
+        None, "begin a library's ResNet or DenseNet with a 3x3 convolution that keeps all pixels, no pooling"
+    )
+    model_args: JsonText = knob(
+        None, "arguments of a library's model, as the library names them: {dropout: 0.1}"
+    )
     conventions: Literal["pytorch", "keras"] = knob("pytorch", "whose defaults fill the knobs left unset")
     initialization: Literal["kaiming_uniform", "glorot_uniform", "dirac"] | None = knob(
         None,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from cifarbench.config.knobs import TrainConfig, default_of
+from cifarbench.config.knobs import MAPPINGS, TrainConfig
 from cifarbench.errors import UserError, shown, suggest
 
 LARGEST = 1e300
@@ -48,12 +48,8 @@ ALLOWED = {
 
 def is_distribution(name: str, value: Any) -> bool:
     """Tell a knob's distribution from a value; a seed is counted, not drawn, and some knobs are mappings."""
-    return (
-        isinstance(value, Mapping)
-        and name in TrainConfig.model_fields
-        and name != "seed"
-        and not isinstance(default_of(name), Mapping)
-    )
+    drawn = TrainConfig.model_fields.keys() - {"seed", *MAPPINGS}
+    return isinstance(value, Mapping) and name in drawn
 
 
 class Distribution(NamedTuple):

@@ -1,9 +1,11 @@
 """The kinds of text that a config may hold; what is not allowed in one is refused with a reason."""
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cifarbench.errors import UNPRINTABLE
 
@@ -44,7 +46,24 @@ def _label(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _json(value: Any) -> str | None:
+    """Write a mapping as JSON, the same for equal ones; read a text that is JSON already, as of a flag."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+        if found is not None and not isinstance(found, Mapping):
+            raise ValueError(f"{found!r} is no mapping")
+        return json.dumps(found, sort_keys=True, allow_nan=False) if found else None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f'it must be a mapping, as {{"dropout": 0.1}} ({error})') from None
+
+
 Slug = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_slug)]
+# Text, so that it has an order and a hash, and fits into a table; None for an empty mapping.
+JsonText = Annotated[
+    str | None,
+    BeforeValidator(_json),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
+]
 Prose = Annotated[str, AfterValidator(_printable)]
 PathText = Annotated[str, Field(min_length=1), AfterValidator(_printable), AfterValidator(_path)]
 Label = Annotated[str, Field(pattern=r"\S"), BeforeValidator(_label), AfterValidator(_printable)]

@@ -4,6 +4,7 @@ Adding a model is adding a file; `catalogue` says what stands in it. Images are 
 """
 
 import importlib
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from types import MethodType
@@ -15,7 +16,9 @@ from torch.nn.parameter import UninitializedParameter
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs
+from cifarbench.models.catalogue import ModelSource, check_model_knobs, is_own, source_of
+from cifarbench.models.from_library import build_from_library
+from cifarbench.models.libraries import LibraryModel
 from cifarbench.models.measure import IMAGE_SHAPE
 from cifarbench.models.own import folder_on_path, import_file, naming_the_place
 
@@ -29,39 +32,45 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> 
     `file` holds a model of the user's own; without it the name must be a built-in one. Raise UserError for a
     model that cannot train.
     """
-    path = file or BUILTIN_MODELS[config.model]
-    chosen = check_model_knobs(config, path)
+    source = source_of(config.model, own=file)
+    chosen = check_model_knobs(config, source)
     with folder_on_path(file) if file else nullcontext():
-        model = _built(path, classes, chosen)
-        check_forward(model, classes, path, training=False)  # lazy layers get their shapes
+        model = _built(source, classes, IMAGE_SHAPE[1], chosen)
+        check_forward(model, classes, source, training=False)  # lazy layers get their shapes
         set_batch_norm(model, config)
         initialise = INITIALIZATIONS.get(config.resolved("initialization"))
         if initialise:
             model.apply(initialise)
-        check_forward(model, classes, path, training=True)
+        check_forward(model, classes, source, training=True)
     return model.train()
 
 
-def _built(path: Path, classes: int, knobs: dict[str, Any]) -> nn.Module:
-    if path in BUILTIN_MODELS.values():
-        module = importlib.import_module(f"cifarbench.models.zoo.{path.stem}")
+def _built(source: ModelSource, classes: int, side: int, knobs: dict[str, Any]) -> nn.Module:
+    if isinstance(source, LibraryModel):
+        given = json.loads(knobs.get("model_args") or "{}")
+        with naming_the_place(source, "cannot be built"):
+            return build_from_library(source, classes, side, given, knobs.get("stem"))
+    if is_own(source):
+        module = import_file(source)
     else:
-        module = import_file(path)
-    with naming_the_place(path, "build() fails"):
+        module = importlib.import_module(f"cifarbench.models.zoo.{source.stem}")
+    with naming_the_place(source, "build() fails"):
         model = module.build(classes, **knobs)
     if not isinstance(model, nn.Module):
-        raise UserError(f"{path}: build() gave {type(model).__name__}; it must give a torch.nn.Module")
+        raise UserError(f"{source}: build() gave {type(model).__name__}; it must give a torch.nn.Module")
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise UserError(f"{path}: build() gave a model without parameters to train")
+        raise UserError(f"{source}: build() gave a model without parameters to train")
     return model
 
 
-def check_forward(model: nn.Module, classes: int, path: Path, training: bool, images: int = 2) -> None:
+def check_forward(
+    model: nn.Module, classes: int, source: ModelSource, training: bool, images: int = 2
+) -> None:
     """Run the model on some images, all zero, and leave it as it was. Raise UserError if that fails."""
     mode = "training" if training else "evaluation"
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()} if training else {}
     model.train(training)
-    with naming_the_place(path, f"forward() fails in {mode} mode on images {(images, *IMAGE_SHAPE)}"):
+    with naming_the_place(source, f"forward() fails in {mode} mode on images {(images, *IMAGE_SHAPE)}"):
         output = model(torch.zeros(images, *IMAGE_SHAPE))
     for name, buffer in model.named_buffers() if training else ():
         buffer.copy_(buffers[name])
@@ -79,7 +88,12 @@ def check_forward(model: nn.Module, classes: int, path: Path, training: bool, im
         found, wanted = "no shape to a lazy layer", "reached by the images, or not be there"
     else:
         return
-    raise UserError(f"{path}: forward() gave {found} in {mode} mode; it must be {wanted}")
+    raise UserError(f"{source}: forward() gave {found} in {mode} mode; it must be {wanted}")
+
+
+def keeps_initial_weights(config: TrainConfig) -> bool:
+    """Tell whether a library's model keeps those that the library draws, which have no one name."""
+    return "/" in config.model and config.resolved("initialization") not in INITIALIZATIONS
 
 
 def batch_norms(model: nn.Module) -> list[Any]:

@@ -8,6 +8,8 @@ whose keyword arguments are the model knobs that it takes, each with the model's
 """
 
 import ast
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from typing import Any
 from cifarbench.config.benchmark import Config
 from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.errors import UserError, suggest
+from cifarbench.models.libraries import STEMS, LibraryModel, check_arguments, class_of, library_model
 from cifarbench.models.sources import parse_source
+
+ModelSource = Path | LibraryModel  # a file, or what a library builds
 
 BUILTIN_MODELS = {
     path.stem: path
@@ -24,18 +29,31 @@ BUILTIN_MODELS = {
 }
 
 
-def model_file(config: Config, name: str) -> Path:
-    """Return the source file of the model of that name; the config's own come before the built-in ones."""
-    files = BUILTIN_MODELS | {model.name: Path(model.file) for model in config.models}
-    if name not in files:
-        raise UserError(f"model: {name!r} is not known" + suggest(name, files))
-    return files[name]
+def model_source(config: Config, name: str) -> ModelSource:
+    """Return where the model of that name comes from; the config's own come before the built-in ones."""
+    return source_of(name, BUILTIN_MODELS | {model.name: Path(model.file) for model in config.models})
+
+
+def source_of(name: str, files: Mapping[str, Path] = BUILTIN_MODELS, own: Path | None = None) -> ModelSource:
+    """Return a file of the user's own, the one of that name, or the library's model that is called so."""
+    if own or name in files:
+        return own or files[name]
+    if "/" in name:
+        return library_model(name)
+    raise UserError(f"model: {name!r} is not known" + suggest(name, files))
+
+
+def is_own(source: ModelSource) -> bool:
+    """Tell whether a model is from a file of the user's own."""
+    return isinstance(source, Path) and source not in BUILTIN_MODELS.values()
 
 
 @cache
-def model_knobs(path: Path) -> dict[str, Any]:
-    """Return the knobs that the model in this file takes, with the model's own values."""
-    build = _build_function(path)
+def model_knobs(source: ModelSource) -> dict[str, Any]:
+    """Return the knobs that a model takes, with the model's own values."""
+    if isinstance(source, LibraryModel):
+        return {"stem": "library", "model_args": None}
+    path, build = source, _build_function(source)
     positional = [*build.args.posonlyargs, *build.args.args]
     if len(positional) - len(build.args.defaults) > 1 or not positional:
         raise UserError(
@@ -56,22 +74,38 @@ def model_knobs(path: Path) -> dict[str, Any]:
     return knobs
 
 
-def check_model_knobs(config: TrainConfig, path: Path) -> dict[str, Any]:
+def check_model_knobs(config: TrainConfig, source: ModelSource) -> dict[str, Any]:
     """Return the model knobs that a run sets. Raise UserError for one that its model does not take."""
     chosen = {name: getattr(config, name) for name in MODEL_KNOBS if getattr(config, name) is not None}
-    for name in chosen.keys() - model_knobs(path).keys():
-        allowed = ", ".join(model_knobs(path)) or "no model knobs"
+    for name in chosen.keys() - model_knobs(source).keys():
+        allowed = ", ".join(model_knobs(source)) or "no model knobs"
         raise UserError(
             f"{name}: {chosen[name]!r} has no effect on model {config.model!r}, which takes {allowed}; "
             "remove it"
         )
+    if isinstance(source, LibraryModel):
+        check_library_knobs(config, source)
     return chosen
 
 
-def own_values(path: Path) -> dict[str, Any]:
+def check_library_knobs(config: TrainConfig, source: LibraryModel) -> None:
+    check_arguments(source, json.loads(config.model_args or "{}"))
+    if config.stem == "small" and class_of(source) not in STEMS:
+        raise UserError(
+            f"stem: 'small' is not defined for {source}, only for models of the classes "
+            f"{' and '.join(STEMS)} of torchvision and timm; remove it"
+        )
+    if config.initialization == "kaiming_uniform":
+        raise UserError(
+            f"initialization: 'kaiming_uniform' is not allowed: {source} keeps the initial weights that its "
+            "library gives it; remove it, or choose another"
+        )
+
+
+def own_values(source: ModelSource) -> dict[str, Any]:
     """Return what holds for knobs left unset: the model's values, and PyTorch's BatchNorm in our models."""
     batch_norm = {"batch_norm_momentum": 0.1, "batch_norm_eps": 1e-5}
-    return {**(batch_norm if path in BUILTIN_MODELS.values() else {}), **model_knobs(path)}
+    return {**(batch_norm if source in BUILTIN_MODELS.values() else {}), **model_knobs(source)}
 
 
 @cache

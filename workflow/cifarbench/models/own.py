@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cifarbench.errors import UserError
+from cifarbench.models.libraries import LibraryModel
 from cifarbench.models.sources import model_sources
 
 
@@ -61,13 +62,15 @@ def _loaded(folder: Path, before: set[str]) -> dict[str, Path]:
 
 
 @contextmanager
-def naming_the_place(path: Path, what: str) -> Iterator[None]:
+def naming_the_place(source: Path | LibraryModel, what: str) -> Iterator[None]:
     """Turn whatever the code of a model raises into one line with the place in its files."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
-        folder = str(path.resolve().parent)
+        folder = str(source.resolve().parent) if isinstance(source, Path) else source.library
         places = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(folder)]
         where = f" ({Path(places[-1].filename).name}, line {places[-1].lineno})" if places else ""
         said = " ".join(str(error).split())
-        raise UserError(f"{path}: {what}: {type(error).__name__}: {said}{where}") from error
+        raise UserError(f"{source}: {what}: {type(error).__name__}: {said}{where}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
+from cifarbench.models.libraries import LibraryModel
 
 ZOO = "cifarbench.models.zoo."  # where a model of ours may import from another
 
@@ -34,8 +35,13 @@ def model_sources(path: Path) -> list[Path]:
     return [path, *sorted(found[1:])]
 
 
-def model_sha256(path: Path) -> str:
-    """Hash what the model is made of; of a model in one file, that file."""
+def model_sha256(path: Path | LibraryModel) -> str:
+    """Hash what the model is made of; of a model in one file, that file.
+
+    What a library builds its version tells, in words that a reader can do something with.
+    """
+    if isinstance(path, LibraryModel):
+        return path.version
     sources = model_sources(path)
     if len(sources) == 1:
         return sha256_of(path)

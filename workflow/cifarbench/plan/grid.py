@@ -14,8 +14,8 @@ from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.config.sampling import Distribution, distribution, is_distribution
 from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
-from cifarbench.errors import UserError, explain, suggest
-from cifarbench.models.catalogue import BUILTIN_MODELS, check_model_knobs, model_file, own_values
+from cifarbench.errors import UserError, explain
+from cifarbench.models.catalogue import check_model_knobs, model_source, own_values, source_of
 from cifarbench.words import listed
 
 
@@ -25,11 +25,12 @@ def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
         config = TrainConfig.model_validate(knobs)
     except ValidationError as error:
         raise UserError(explain(error, "flags", TrainConfig.model_fields)) from None
-    if model_file is None and config.model not in BUILTIN_MODELS:
-        raise UserError(f"flags.model: {config.model!r} is not known" + suggest(config.model, BUILTIN_MODELS))
-    path = model_file or BUILTIN_MODELS[config.model]
-    check_model_knobs(config, path)
-    return canonical(config, own_values(path))
+    try:
+        source = source_of(config.model, own=model_file)
+        check_model_knobs(config, source)
+    except UserError as error:
+        raise UserError(f"flags.{error}") from None
+    return canonical(config, own_values(source))
 
 
 class Frozen(BaseModel):
@@ -170,11 +171,11 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
         raise UserError(explain(error, where, TrainConfig.model_fields)) from None
     try:
         dataset_of(config, train.dataset)
-        path = model_file(config, train.model)
-        check_model_knobs(train, path)
+        source = model_source(config, train.model)
+        check_model_knobs(train, source)
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
-    train = capped(canonical(train, own_values(path)), config.max_epochs)
+    train = capped(canonical(train, own_values(source)), config.max_epochs)
     configuration = configuration_id(train)
     return Run(id=with_seed(configuration, train), configuration=configuration, config=train)
 

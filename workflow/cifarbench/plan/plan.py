@@ -9,7 +9,7 @@ from cifarbench.config.benchmark import Config, Dataset, Study
 from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import model_file, own_values
+from cifarbench.models.catalogue import model_source, own_values
 from cifarbench.plan.checks import check
 from cifarbench.plan.claims import Claim, read_claims, read_file, read_margins
 from cifarbench.plan.grid import Frozen, Run, drawn_knobs, expand_study, in_words
@@ -96,7 +96,7 @@ def _candidates(config: Config, studies: list[PlannedStudy], runs: dict[str, Run
 
 def knobs_in_force(config: Config, train: TrainConfig) -> dict[str, Any]:
     """Return all knobs of a run, those left unset with the model's or the conventions' own value."""
-    own = own_values(model_file(config, train.model))
+    own = own_values(model_source(config, train.model))
     filled = {name: train.resolved(name) for name in CONVENTION_KNOBS}
     unset = own | {name: value for name, value in filled.items() if value is not None}
     return {name: unset.get(name) if value is None else value for name, value in train}

@@ -116,7 +116,10 @@ class Environment(_Part):
 
 
 class Code(_Part):
-    """What decided the training: the commit, whether it was changed, hashes of the sources and the model."""
+    """What decided the training: the commit, whether it was changed, hashes of the sources and the model.
+
+    In place of the latter, of a model that a library builds, are the library's name and version.
+    """
 
     version: str
     commit: str | None

@@ -13,6 +13,7 @@ from typing import Any
 
 from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import flags
+from cifarbench.config.ids import model_slug
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.reading import read
 from cifarbench.config.text import taken_literally
@@ -106,7 +107,7 @@ def measured_rates(model: str, runs_folder: Path) -> list[float]:
 
 
 def _rates(model: str, runs_folder: Path) -> Iterator[float]:
-    for path in runs_folder.glob(f"{model}[_-]*/{RECORD}"):  # those of `mine-big` too
+    for path in runs_folder.glob(f"{model_slug(model)}[_-]*/{RECORD}"):  # those of `mine-big` too
         with suppress(UserError):  # `collect` will say what is wrong with it
             record = read_record(path)
             if record.config.model == model:

@@ -6,7 +6,7 @@ share a replay. An older record, without a fingerprint, is replayed for its firs
 hardware.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, load
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.catalogue import ModelSource, is_own, source_of
 from cifarbench.records.fingerprint import first_difference
 from cifarbench.records.record import Epoch, Fingerprint, Record
 from cifarbench.records.verified import Origin, Verification, Verified, origin
@@ -99,7 +99,7 @@ def verify(
     for group in groups(records):
         record, runs = group[0], [record.run for record in group]
         try:
-            model = model_file(record, models)
+            model = model_of(record, models)
             finding = replay(record, shared, model, before.get((record.run, origin(record))))
         except NotReplayed as reason:
             yield runs, Found("not replayed", f": {reason}")
@@ -117,10 +117,13 @@ def verify(
         yield runs, Found(finding.outcome, words, verification)
 
 
-def not_yet(records: Iterable[Record], verified: Verified, models: Mapping[str, Path]) -> list[Record]:
+def not_yet(records: Sequence[Record], verified: Verified, models: Mapping[str, Path]) -> list[Record]:
     """Return the records that the code here has not replayed yet."""
     by_run = verified.by_run()
-    here = {name: origin_here(path) for name, path in models.items()}
+    here = {}
+    for name, record in {record.config.model: record for record in records}.items():
+        with suppress(NotReplayed):
+            here[name] = origin_here(model_of(record, models))
 
     def done(record: Record) -> bool:
         found = by_run.get((record.run, origin(record)))
@@ -140,25 +143,28 @@ def groups(records: Iterable[Record]) -> list[list[Record]]:
     return list(found.values())
 
 
-def model_file(record: Record, models: Mapping[str, Path]) -> Path:
+def model_of(record: Record, models: Mapping[str, Path]) -> ModelSource:
     name = record.config.model
-    if name not in models:
+    if name not in models and "/" not in name:
         raise NotReplayed(f"model {name!r} is not built in; verify the config that names its file")
-    return models[name]
+    try:
+        return source_of(name, models)
+    except UserError as error:  # of a library that is not installed here
+        raise NotReplayed(str(error)) from None
 
 
-def origin_here(model: Path) -> Origin:
+def origin_here(model: ModelSource) -> Origin:
     code = describe_code(model)
     return Origin(code.source_sha256, code.model_sha256, version("torch"))
 
 
-def replay(record: Record, shared: Shared, model: Path, before: Verification | None) -> Finding:
+def replay(record: Record, shared: Shared, model: ModelSource, before: Verification | None) -> Finding:
     """Compare a run with what the code here does, `before` with what other code was found to do.
 
     Raise NotReplayed where that cannot be told.
     """
     check_data(record, shared.data / record.config.dataset)
-    own = None if model in BUILTIN_MODELS.values() else model
+    own = model if isinstance(model, Path) and is_own(model) else None
     here = shared.fingerprint(record.config, own)
     repeated = before.fingerprint if before and record.fingerprint is None else None
     known = record.fingerprint or repeated

@@ -4,18 +4,20 @@ import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from cifarbench import __version__
+from cifarbench.models.catalogue import ModelSource
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.fingerprint import PACKAGE, training_source_hash
 from cifarbench.records.record import Code, Environment
 from cifarbench.training.device import device_name
 
 
-def describe_environment(device: torch.device) -> Environment:
+def describe_environment(device: torch.device, model: str) -> Environment:
+    """Describe this machine; of the libraries that only some models come from, that of `model`."""
+    library = [model.partition("/")[0]] if "/" in model else []
     return Environment(
         device=device.type,
         device_name=device_name(device),
@@ -24,18 +26,18 @@ def describe_environment(device: torch.device) -> Environment:
         threads=torch.get_num_threads(),
         platform=platform.platform(),
         python=platform.python_version(),
-        versions={name: version(name) for name in ("torch", "numpy", "safetensors", "pydantic")},
+        versions={name: version(name) for name in ("torch", "numpy", "safetensors", "pydantic", *library)},
     )
 
 
-def describe_code(model_file: Path) -> Code:
+def describe_code(source: ModelSource) -> Code:
     commit, dirty = _git_state()
     return Code(
         version=__version__,
         commit=commit,
         dirty=dirty,
         source_sha256=training_source_hash(),
-        model_sha256=model_sha256(model_file),
+        model_sha256=model_sha256(source),
     )
 
 

@@ -11,7 +11,7 @@ from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.data.manifest import Manifest, description, warnings
 from cifarbench.files import atomic
-from cifarbench.models.build import batch_norm_in_force
+from cifarbench.models.build import batch_norm_in_force, keeps_initial_weights
 from cifarbench.records.record import Code, DataFacts, Final, Fingerprint, ModelFacts, Record
 from cifarbench.training.device import peak_memory_bytes
 from cifarbench.training.engine import Engine
@@ -48,7 +48,7 @@ def make_record(
         resumptions=progress.resumptions,
         peak_memory_bytes=peak_memory_bytes(engine.device),
         tracked=engine.listeners.trackers,
-        environment=describe_environment(engine.device),
+        environment=describe_environment(engine.device, config.model),
         code=code,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -59,6 +59,7 @@ def in_force(engine: Engine) -> dict[str, str | float | None]:
     return {
         **{name: engine.config.resolved(name) for name in (*CONVENTION_KNOBS, *TRIED)},
         **batch_norm_in_force(engine.model),
+        **({"initialization": None} if keeps_initial_weights(engine.config) else {}),
         "cuda_graph": str(engine.recorded is not None).lower(),
         "optimizer_kernels": engine.optimizers.way,
     }

@@ -11,7 +11,7 @@ from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import load
 from cifarbench.files import remove_strays
-from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.catalogue import source_of
 from cifarbench.models.measure import count_flops, count_parameters
 from cifarbench.records.fingerprint import behaviour
 from cifarbench.records.folder import CHECKPOINT, PREDICTIONS, RECORD, WEIGHTS
@@ -58,10 +58,11 @@ def train(
     leave_default_stream(device)
     data = load(data_folder, config, device)
     model = initial_model(config, data, model_file)
+    source = source_of(config.model, own=model_file)
     total, trainable = count_parameters(model)
     facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
-    check_start(config, data, model, model_file or BUILTIN_MODELS[config.model])
-    code = describe_code(model_file or BUILTIN_MODELS[config.model])
+    check_start(config, data, model, source)
+    code = describe_code(source)
     known, fingerprint_seconds = timed(known_fingerprint, config, data, code, output, model_file)
     reset_peak_memory(device)
     model = model.to(device)

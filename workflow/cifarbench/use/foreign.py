@@ -56,7 +56,7 @@ def evaluate_weights(
         data=data_facts(data),
         model=ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model)),
         test=evaluate(outputs, len(data.manifest.classes)),
-        environment=describe_environment(cpu),
+        environment=describe_environment(cpu, config.model),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     save_predictions(outputs, output / PREDICTIONS)

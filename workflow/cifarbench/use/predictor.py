@@ -104,7 +104,7 @@ def file_of(record: Record, own: Path | None) -> Path | None:
     name = record.config.model
     if own is not None and model_sha256(own) == record.code.model_sha256:
         return own
-    if name in BUILTIN_MODELS:
+    if name in BUILTIN_MODELS or "/" in name:
         return None
     fault = f"was trained from another file than {own}" if own else "is from a file of your own"
     raise UserError(f"model: {name!r} {fault}; name it with --model-file")
