@@ -15,11 +15,18 @@ rule all:
     input:
         "reports/index.html",
         # A page that is there already, published or of a sweep half-way, must not hide what is still to be trained.
-        lambda _: JOBS.records(),
+        wanted,
 
 
 include: "rules/plan.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+
+
+if JOBS.most_looks:
+
+    include: "rules/seeds.smk"
+
+
 include: "rules/report.smk"
 include: "rules/look.smk"

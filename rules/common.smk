@@ -40,6 +40,22 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, JOBS.datasets)),
     archive="|".join(map(re.escape, JOBS.archives())) or "(?!)",
     pack="[^/]+",
+    number="[0-9]+",
+
+
+def wanted(_):
+    """The records of all runs; with a schedule of seeds, of those that are wanted after the last look."""
+    for number in JOBS.looks():
+        checkpoints.look.get(number=number)
+    return JOBS.records()
+
+
+def wanted_before(wildcards):
+    """The records that a look needs."""
+    before = int(wildcards.number) - 1
+    if before:
+        checkpoints.look.get(number=before)
+    return JOBS.records(before)
 
 
 def gpus(training):

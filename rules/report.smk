@@ -16,7 +16,7 @@ rule collect:
     """Gather all records into one tidy table."""
     input:
         plan="results/plan.json",
-        records=JOBS.records(),
+        records=wanted,
     output:
         "results/runs.parquet",
     log:

@@ -56,7 +56,8 @@ class Results:
         for key, rows in self.done.groupby("configuration", sort=False):
             found = configuration(str(key), names[str(key)], rows)
             by_dataset.setdefault(found.first("data.name"), []).append(found)
-        return {name: Family(name, found) for name, found in sorted(by_dataset.items())}
+        looks = max((len(study.schedule) for study in self.plan.studies if study.schedule), default=1)
+        return {name: Family(name, found, looks) for name, found in sorted(by_dataset.items())}
 
     @cached_property
     def studies(self) -> list["Measured"]:

@@ -43,10 +43,13 @@ def collect(
 
     `over` passes the runs on, and sees how far it is.
     """
-    rows = [collect_run(run, runs_folder / run.id / RECORD) for run in over(plan.runs)]
-    table = pd.json_normalize(rows, sep=".")
+    table = gathered(over(plan.runs), runs_folder)
     write_table(table, output)
     return table
+
+
+def gathered(runs: Iterable[Run], runs_folder: Path) -> pd.DataFrame:
+    return pd.json_normalize([collect_run(run, runs_folder / run.id / RECORD) for run in runs], sep=".")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cifarbench.cli.arguments import add_runs, plan_of, say
 from cifarbench.errors import UserError
 from cifarbench.plan.checks import check_sources
+from cifarbench.plan.looks import standing
 from cifarbench.plan.plan import summary
 from cifarbench.plan.stored import write_plan
 from cifarbench.sweep.expectation import in_words, outlook
@@ -27,7 +28,8 @@ def run(args: argparse.Namespace) -> None:
     planned = plan_of(args.config)
     check_sources(planned.datasets)
     say(summary(planned))
-    say(in_words(planned, outlook(planned, args.runs)))
+    now = standing(planned, args.runs.parent)
+    say(in_words(now, outlook(now, args.runs)))
     if args.why:
         from cifarbench.sweep.why import why
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from cifarbench.cli.arguments import plan_of
 from cifarbench.errors import UserError
-from cifarbench.plan.stored import read_plan
+from cifarbench.plan.looks import standing
+from cifarbench.plan.stored import read_whole_plan
 from cifarbench.sweep.snakemake_internals import left_locked, unlock_hint
 from cifarbench.sweep.status import RecordCache, retry_command, sweep_status
 from cifarbench.sweep.view import as_json, console_here, show, watch
@@ -38,14 +39,14 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     is_plan, cache, console = args.plan.suffix == ".json", RecordCache(), console_here()
-    planned = read_plan(args.plan) if is_plan else plan_of(args.plan)
+    planned = read_whole_plan(args.plan) if is_plan else plan_of(args.plan)
     runs = args.runs or (args.plan.parent / "runs" if is_plan else Path("results/runs"))
     if args.watch and not console.is_terminal:
         raise UserError("--watch needs a terminal; leave it out, or take --json")
     if args.watch:
         with suppress(KeyboardInterrupt):
-            watch(lambda: sweep_status(planned, runs, cache), console)
-    now = sweep_status(planned, runs, cache)
+            watch(lambda: sweep_status(standing(planned, runs.parent), runs, cache), console)
+    now = sweep_status(standing(planned, runs.parent), runs, cache)
     retry = retry_command(now, runs, None if is_plan else args.plan)
     if args.json:
         print(json.dumps(as_json(now, retry), indent=1))

@@ -6,6 +6,7 @@ from typing import Any
 from cifarbench.config.benchmark import Config
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.sampling import ALLOWED
+from cifarbench.config.schedule import Schedule
 
 
 def json_schema(formats: Iterable[str]) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def json_schema(formats: Iterable[str]) -> dict[str, Any]:
         name: {"anyOf": [knob, {"type": "array", "items": knob, "minItems": 1}, drawn]}
         for name, knob in train["properties"].items()
     }
+    axes["seed"]["anyOf"][-1] = Schedule.model_json_schema()
     schema["$defs"]["Knobs"] = {"type": "object", "properties": axes, "additionalProperties": False}
     reference = {"$ref": "#/$defs/Knobs"}
     study = schema["$defs"]["Study"]["properties"]

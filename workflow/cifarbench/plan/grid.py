@@ -12,6 +12,7 @@ from cifarbench.config.benchmark import Config, Study
 from cifarbench.config.ids import canonical, configuration_id, format_value, with_seed
 from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.config.sampling import Distribution, distribution, is_distribution
+from cifarbench.config.schedule import is_schedule, schedule
 from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain
@@ -128,7 +129,24 @@ def _count(config: Config, study: Study, entry: dict[str, Any]) -> int:
 def _knobs(config: Config, study: Study, entry: dict[str, Any]) -> dict[str, Any]:
     """Return the knobs of an entry and of the defaults around it; the nearest win."""
     own = {name: value for name, value in entry.items() if name not in _About.model_fields}
-    return {**config.defaults, **study.defaults, **own}
+    knobs = {**config.defaults, **study.defaults, **own}
+    if not is_schedule(knobs.get("seed")):
+        return knobs
+    return {**knobs, "seed": list(range(schedule(knobs["seed"], f"study '{study.name}'").most))}
+
+
+def looks_of(config: Config, study: Study) -> tuple[int, ...]:
+    """Return the seeds at each look of a study; nothing where its seeds are given. Raise UserError if entries
+    differ in that, since they are compared with each other."""
+    given = [
+        entry.get("seed", study.defaults.get("seed", config.defaults.get("seed"))) for entry in study.runs
+    ]
+    found = {schedule(seed, f"study '{study.name}'").looks if is_schedule(seed) else () for seed in given}
+    if len(found) > 1:
+        raise UserError(
+            f"study '{study.name}': a schedule of seeds holds for a whole study; give all of it the same"
+        )
+    return found.pop()
 
 
 def _about(entry: dict[str, Any], where: str) -> _About:

@@ -12,7 +12,7 @@ from cifarbench.errors import UserError
 from cifarbench.models.catalogue import model_source, own_values
 from cifarbench.plan.checks import check
 from cifarbench.plan.claims import Claim, read_claims, read_file, read_margins
-from cifarbench.plan.grid import Frozen, Run, drawn_knobs, expand_study, in_words
+from cifarbench.plan.grid import Frozen, Run, drawn_knobs, expand_study, in_words, looks_of
 from cifarbench.plan.published_tables import Copy, PublishedTable, read_copies, read_tables
 from cifarbench.plan.quantities import Candidate, Scope
 from cifarbench.words import count, listed
@@ -28,8 +28,20 @@ class PlannedStudy(Frozen):
     varied: list[str]
     drawn: dict[str, str] = Field({}, exclude_if=lambda drawn: not drawn)
     """Knobs that are drawn at random, each with the name of its distribution."""
+    schedule: tuple[int, ...] = Field((), exclude_if=lambda looks: not looks)
+    """The seeds at each look, where only what is undecided gets more."""
     labels: dict[str, str]
     runs: list[str]
+
+
+class Look(Frozen):
+    """What a look at the runs so far finds open: by study the configurations that get more seeds."""
+
+    open: dict[str, list[str]]
+
+    @property
+    def closed(self) -> bool:
+        return not any(self.open.values())
 
 
 class Plan(Frozen):
@@ -43,6 +55,7 @@ class Plan(Frozen):
     claims: list[Claim] = Field([])
     tables: list[PublishedTable] = Field([])
     copies: list[Copy] = Field([])
+    looks: list[Look] = Field([], exclude_if=lambda looks: not looks)
 
 
 def make_plan(config: Config) -> Plan:
@@ -117,6 +130,7 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
         compare=study.compare,
         varied=varied,
         drawn=drawn_knobs(config, study),
+        schedule=looks_of(config, study),
         labels=_labels(config, study, labelled, varied),
         runs=[run.id for run, _ in sorted(labelled, key=lambda one: place[one[0].configuration])],
     )
@@ -158,6 +172,7 @@ def summary(plan: Plan) -> str:
     studies, runs = count(len(plan.studies), "study", "studies"), count(len(plan.runs), "distinct run")
     lines = [f"{plan.title}: {studies}, {runs}"]
     for study in plan.studies:
-        asks = f"{count(len(study.labels), 'configuration')}, {count(len(study.runs), 'run')}"
+        most = " at most" if study.schedule else ""
+        asks = f"{count(len(study.labels), 'configuration')}, {count(len(study.runs), 'run')}{most}"
         lines.append(f"  {study.name}: {asks}; varies {listed(study.varied) or 'nothing but the seed'}")
     return "\n".join(lines)

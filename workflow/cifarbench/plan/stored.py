@@ -16,7 +16,8 @@ from cifarbench.config.text import Prose, Slug
 from cifarbench.files import read_model, write_text
 from cifarbench.plan.claims import Claim
 from cifarbench.plan.grid import Frozen, Run
-from cifarbench.plan.plan import Plan, PlannedStudy
+from cifarbench.plan.looks import standing
+from cifarbench.plan.plan import Look, Plan, PlannedStudy
 from cifarbench.plan.published_tables import Copy, PublishedTable
 from cifarbench.records.older import upgraded_plan
 
@@ -38,6 +39,7 @@ class StoredStudy(Frozen):
     compare: Literal["best", "previous"] = "best"
     varied: list[str]
     drawn: dict[str, str] = Field({})
+    schedule: tuple[int, ...] = ()
     configurations: dict[str, Uses]
 
     def runs(self) -> list[tuple[str, int]]:
@@ -54,6 +56,7 @@ class StoredPlan(Frozen):
     claims: list[Claim] = Field([])
     tables: list[PublishedTable] = Field([])
     copies: list[Copy] = Field([])
+    looks: list[Look] = Field([])
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -88,7 +91,15 @@ def _in_lines(value: Any, indent: str = "") -> str:
 
 
 def read_plan(path: Path) -> Plan:
-    """Raise UserError naming the file and the first fault."""
+    """Read a plan as it stands after the looks that it holds, or else that lie beside it.
+
+    Raise UserError naming the file and the first fault.
+    """
+    return standing(read_whole_plan(path), path.parent)
+
+
+def read_whole_plan(path: Path) -> Plan:
+    """Read a plan with all runs that may come to be wanted."""
     return restored(read_model(StoredPlan, path, "cifarbench plan", upgraded))
 
 
@@ -140,6 +151,7 @@ def restored(plan: StoredPlan) -> Plan:
         claims=plan.claims,
         tables=plan.tables,
         copies=plan.copies,
+        looks=plan.looks,
     )
 
 

@@ -24,12 +24,14 @@ from cifarbench.errors import UserError
 from cifarbench.models.sources import model_sources
 from cifarbench.plan.checks import check_sources
 from cifarbench.plan.grid import Run
+from cifarbench.plan.looks import as_of, read_looks, stages
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.folder import RECORD
 from cifarbench.records.record import read_record
 
-RUNS = Path("results/runs")
+RESULTS = Path("results")
+RUNS = RESULTS / "runs"
 # Renders whatever is done, for a look at a sweep that is half-way or has failed.
 PARTIAL_REPORT = "python -m cifarbench report results/plan.json --output reports"
 
@@ -131,7 +133,7 @@ class Jobs:
         self.plan = make_plan(self.config)
         check_sources(self.plan.datasets)
         self.runs = {run.id: run for run in self.plan.runs}
-        self.packs = packs(self.plan.runs, self.config.pack)
+        self.packs = packs(self.plan.runs, self.config.pack, stages(self.plan))
         self.datasets = {dataset.name: dataset for dataset in self.plan.datasets}
         self._pack_of = {run: pack for pack, runs in self.packs.items() for run in runs}
         self._own_models = {model.name: model.file for model in self.config.models}
@@ -140,8 +142,22 @@ class Jobs:
         """Return what tells a training where to write how it goes, too; no reason to train again."""
         return " ".join(f"--track {tracker}" for tracker in self.config.track)
 
-    def records(self) -> list[str]:
-        return [f"{RUNS}/{run}/{RECORD}" for run in self.runs]
+    @property
+    def most_looks(self) -> int:
+        """How many looks may want more seeds; the last one of a schedule cannot."""
+        return max((len(study.schedule) - 1 for study in self.plan.studies if study.schedule), default=0)
+
+    def looks(self) -> Iterator[int]:
+        """Yield the number of each look that there is, or is to be, until one has found nothing open."""
+        for number in range(1, self.most_looks + 1):
+            yield number
+            if read_looks(RESULTS)[number - 1].closed:
+                return
+
+    def records(self, looks: int | None = None) -> list[str]:
+        """Return the records that are wanted after the looks that there are, or the first few of them."""
+        plan = as_of(self.plan, read_looks(RESULTS)[:looks])
+        return [f"{RUNS}/{run.id}/{RECORD}" for run in plan.runs]
 
     def train(self, run: str) -> Training:
         if run not in self.runs:

@@ -5,15 +5,18 @@ from typing import Any
 
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.contrasts import Contrast, contrasts
+from cifarbench.analysis.looks import kept
 from cifarbench.analysis.predictions import held_out_part, on_same_images
 from cifarbench.analysis.results import Measured, Results
 from cifarbench.analysis.stats import chance_difference
+from cifarbench.plan.plan import PlannedStudy
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
 from cifarbench.report.contrasts import collapses, conclusion, ranked
 from cifarbench.report.section import Section, study_anchor
 from cifarbench.report.strips import Strips, entry, strips
 from cifarbench.report.words import number, slug, spread
+from cifarbench.words import count, listed
 
 PLACE = 60
 MOST = 24  # configurations that a study's figures show at most; as many as curves look different
@@ -50,7 +53,7 @@ def section(results: Results, measured: Measured, projects: dict[str, str]) -> S
     if len(measured.configurations) == 1:
         content["lone"] = spread(measured.best.metrics["test_accuracy"], "test_accuracy")
     else:
-        content |= shown(measured)
+        content |= shown(measured) | {"looks": looks(results, study)}
         plots = plots_of(measured, content["fields"])
     group = f"Studies: {projects[study.name]}" if study.name in projects else "Studies"
     return Section(study_anchor(measured.name), measured.title, "studies", content, plots, group)
@@ -84,6 +87,23 @@ def shown(measured: Measured) -> dict[str, Any]:
         "thinned": charts.POINTS if charts.is_thinned(members) else None,
         "legend": figures.legend(members),
     }
+
+
+def looks(results: Results, study: PlannedStudy) -> str:
+    """Say at how many seeds a study with a schedule was looked at, what that saved, and that it was kept."""
+    if not study.schedule:
+        return ""
+    most = study.schedule[-1] * len(study.labels)
+    replayed = (
+        "Taken again from the records, the looks find the same"
+        if kept(results)
+        else "Taken again from the records, the looks do not find the same, so the level is not warranted"
+    )
+    return (
+        f"Only what was undecided got more seeds, up to {study.schedule[-1]}, at looks of "
+        f"{listed(list(map(str, study.schedule)))} that share the level: {number(len(study.runs))} of "
+        f"{count(most, 'run')}. {replayed}."
+    )
 
 
 def needed(contrast: Contrast) -> str:
