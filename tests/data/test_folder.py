@@ -189,7 +189,8 @@ def test_what_killed_calls_left_is_removed(tmp_path: Path) -> None:
     source, output = pictures(tmp_path / "mine", "a", "b"), tmp_path / "out"
     output.mkdir()
     for name in (".images.safetensors.999999999.part", ".manifest.json.999999999.part"):
-        (output / name).touch()
+        (output / name).mkdir()
+        (output / name / ".tmpAbC").touch()  # of a library, within
     running = output / ".images.safetensors.1.part"
     running.touch()
     normalised(source, output)

@@ -21,16 +21,19 @@ os.umask(UMASK)
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it when the block ends well, remove it otherwise.
+    """Yield a temporary path near `path`; rename it when the block ends well, remove it otherwise.
 
-    What a killed process left there is removed too.
+    It lies in a folder of its own, where libraries may have temporary files, too. What a killed process
+    left there is removed.
 
     Raise UserError when the system refuses, for example because the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    folder = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = folder / path.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_strays(path)
+        folder.mkdir(exist_ok=True)
         yield temporary
         temporary.chmod(0o666 & ~UMASK)  # some libraries write files that only their owner may read
         temporary.replace(path)
@@ -41,8 +44,7 @@ def atomic(path: Path) -> Iterator[Path]:
             "make room or choose another folder and run again"
         ) from error
     finally:
-        with suppress(OSError):  # of a file system that has become read-only, as the error above says
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # of a file system that has become read-only
 
 
 def remove_strays(path: Path) -> None:
