@@ -1,8 +1,9 @@
 """Run the fuzzers for long and count what came: `make soak`, or `python tests/faults/soak.py --cases 2000`.
 
 A fuzzer is a file fuzz_*.py here with `case(seed, folder)`, which returns what came of one case in words and
-raises AssertionError for what must not be. Nothing may take 10 seconds, nor all together 1 GB of memory.
-A slow one says in LONGEST_SECONDS what it may take, and in ONE_IN how few of the cases are tried.
+raises AssertionError for what must not be. Nothing may compute for 10 seconds, nor wait for 100, nor all
+together take 1 GB of memory. A slow one says in LONGEST_SECONDS what it may take, and in ONE_IN
+how few of the cases are tried.
 """
 
 import argparse
@@ -13,7 +14,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -46,19 +48,37 @@ def too_long(_signal: int, _frame: FrameType | None) -> None:
     raise AssertionError("took too long")
 
 
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Raise AssertionError after so long a time of computing, or ten times that of waiting.
+
+    Of computing, since the machine may be busy with other things.
+    """
+    timers = {
+        signal.SIGPROF: (signal.ITIMER_PROF, seconds),
+        signal.SIGALRM: (signal.ITIMER_REAL, 10 * seconds),
+    }
+    before = {number: signal.signal(number, too_long) for number in timers}
+    try:
+        for timer, limit in timers.values():
+            signal.setitimer(timer, limit)
+        yield
+    finally:
+        for number, (timer, _) in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
+
+
 def soak(fuzzer: Fuzzer, seeds: range) -> tuple[Counter[str], list[str]]:
     """Run the seeds in turn; return how often each thing came, and the faults."""
     counts: Counter[str] = Counter()
     faults = []
     for seed in seeds:
-        signal.alarm(fuzzer.longest_seconds)
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, at_most(fuzzer.longest_seconds):
                 counts[fuzzer.case(seed, Path(folder))] += 1
         except Exception as error:
             faults.append(f"seed {seed}: {error}\n{traceback.format_exc(limit=-3)}")
-        finally:
-            signal.alarm(0)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if memory > LARGEST_BYTES:
         faults.append(f"{memory / 1e9:.1f} GB of memory")
@@ -71,7 +91,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="first seed (default: 0)")
     parser.add_argument("--only", choices=sorted(fuzzers()), help="one fuzzer alone")
     args = parser.parse_args()
-    signal.signal(signal.SIGALRM, too_long)
     failed = 0
     for name, fuzzer in fuzzers().items():
         if args.only not in (None, name):
