@@ -1,6 +1,7 @@
 """What every verb does with a wrong call, a system that refuses and a signal: one line, and no traceback."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -72,17 +73,25 @@ def test_a_module_is_not_taken_from_the_working_directory(config: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def takes_sigterm_over(process: int) -> bool:
+    """Tell whether a verb has begun."""
+    [caught] = re.findall(r"^SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_verb_in_one_line(config: Path, number: signal.Signals) -> None:
     os.mkfifo("slow")  # `plan -` waits for it
     reader = os.open("slow", os.O_RDWR)
     call = [sys.executable, "-m", "cifarbench", "plan", "-"]
     with subprocess.Popen(call, stdin=reader, stderr=subprocess.PIPE, text=True) as running:
-        while "cifarbench" not in Path(f"/proc/{running.pid}/cmdline").read_text():
-            time.sleep(0.01)
-        time.sleep(2)
-        running.send_signal(number)
-        error = running.communicate(timeout=20)[1]
+        try:
+            while not takes_sigterm_over(running.pid):
+                time.sleep(0.01)
+            running.send_signal(number)
+            error = running.communicate(timeout=20)[1]
+        finally:
+            running.kill()
     os.close(reader)
     assert error == "cifarbench: stopped\n"
     assert running.returncode == 130

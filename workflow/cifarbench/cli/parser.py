@@ -118,8 +118,8 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
         if argv and argv[0] == name:
             module = import_module(f"cifarbench.cli.{path.stem}")
             module.arguments(verb)
-            flags = re.findall(r"(?<![\w-])--[a-z][\w-]*", verb.format_help())
-            verb.set_defaults(run=module.run, flags=flags)
+            flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", verb.format_help()))
+            verb.set_defaults(run=module.run, flags=sorted(flags))
     return root
 
 
