@@ -101,6 +101,31 @@ def test_a_zip_with_fewer_files_than_it_promises_is_refused(tmp_path: Path) -> N
     assert "the archive is broken: it has 3 of 4 files" in refusal(path)
 
 
+def test_a_zip_of_several_or_with_files_that_it_does_not_list_is_refused(tmp_path: Path) -> None:
+    """zipfile reads the directory at the end, and nothing that this one leaves out."""
+    path = tmp_path / "a.zip"
+    for left_out in range(3):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in "abc":
+                archive.writestr(name, b"x")
+            del archive.filelist[left_out]
+        assert f"holds files that its directory leaves out, at byte {32 * left_out}" in refusal(path)
+    one, other = (packed(image_folder(tmp_path / name), ".zip").read_bytes() for name in ("one", "other"))
+    for joined in (one + other, one[: len(one) // 2] + other):
+        path.write_bytes(joined)
+        assert "is it several zips in one" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+@pytest.mark.parametrize("after", [b"x", b"\0\0\0\0rest", b"y" * 100_000, None])
+def test_what_comes_after_the_end_is_refused(tmp_path: Path, kind: str, after: bytes | None) -> None:
+    """As where a second archive follows, the beginning of which is damaged."""
+    path = packed(image_folder(tmp_path / "mine"), kind)
+    whole = path.read_bytes()
+    path.write_bytes(whole + (after if after is not None else b"\xff" + whole[1:]))
+    assert "broken" in (line := refusal(path)) or "leaves out" in line
+
+
 def encrypted(path: Path) -> None:
     _zip_with(path, flag=1)
 

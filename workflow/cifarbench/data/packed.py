@@ -6,6 +6,7 @@ A zip has one of each file, a compressed tar one of everything, a plain tar only
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import stat
@@ -23,6 +24,7 @@ KINDS = ".tar, .tar.gz, .tar.bz2, .tar.xz or .zip"
 TAR_AT = 257  # where an uncompressed tar says `ustar`
 BLOCK = tarfile.BLOCKSIZE
 LONGEST_TAR_END = 2 * BLOCK + tarfile.RECORDSIZE  # zeros: two blocks, then up to a record
+ZIPPED = b"PK\3\4"  # begins a file in a zip
 PIECE = 1 << 20
 BYTES_OF_A_PIXEL = 8  # of four channels with 16 bits each
 
@@ -35,10 +37,10 @@ class Member(NamedTuple):
 
 
 Reader = Callable[[Path, ReadOptions], Iterator[Member]]
-COMPRESSED: dict[bytes, Callable[[Path], IO[bytes]]] = {
-    b"\x1f\x8b": lambda path: cast(IO[bytes], gzip.GzipFile(path)),
-    b"BZh": lambda path: cast(IO[bytes], bz2.BZ2File(path)),
-    b"\xfd7zXZ": lambda path: cast(IO[bytes], lzma.LZMAFile(path)),  # noqa: SIM115
+COMPRESSED: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda file: cast(IO[bytes], gzip.GzipFile(fileobj=file)),
+    b"BZh": lambda file: cast(IO[bytes], bz2.BZ2File(file)),
+    b"\xfd7zXZ": lambda file: cast(IO[bytes], lzma.LZMAFile(file)),  # noqa: SIM115
 }
 
 
@@ -95,6 +97,10 @@ def _check_end(path: Path, stream: "_Capped", offset: int) -> None:
         raise UserError(
             f"{path}: the archive is broken: it has no end marker, so it is cut off; fetch it again"
         )
+    if not stream.file.ended:
+        raise UserError(
+            f"{path}: the archive is broken: what comes after its end is not {path.suffix}; fetch it again"
+        )
     if not stream.compressed and zeros > LONGEST_TAR_END:
         raise UserError(
             f"{path}: the archive is broken: its last {zeros:,} bytes are zeros; fetch or pack it again"
@@ -109,6 +115,7 @@ def of_zip(path: Path, limits: ReadOptions) -> Iterator[Member]:
             raise UserError(
                 f"{path}: the archive is broken: it has {len(entries)} of {promised} files; fetch it again"
             )
+        _check_all_listed(path, archive)
         total = sum(info.file_size for info in entries)
         if total > limits.max_bytes:
             raise _too_large(path, total, limits)
@@ -157,20 +164,53 @@ def _promised(path: Path, comment: int) -> int:
     return int(count)
 
 
-def _unpacked(path: Path, limits: ReadOptions) -> "_Capped":
+def _check_all_listed(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raise UserError for files that the directory of a zip leaves out, as where two zips were joined."""
+    end = 0  # of the file before
     with path.open("rb") as file:
-        start = file.read(8)
+        for start, size in sorted([*_places(archive), (archive.start_dir, 0)]):
+            file.seek(end)
+            if ZIPPED in file.read(max(start - end, 0)):
+                raise UserError(
+                    f"{path}: holds files that its directory leaves out, at byte {end:,}: is it several zips "
+                    "in one, or a part of one? Pack it again"
+                )
+            file.seek(start + 26)
+            end = start + 30 + sum(struct.unpack("<HH", file.read(4))) + size
+
+
+def _places(archive: zipfile.ZipFile) -> Iterator[tuple[int, int]]:
+    """Yield where each file begins, and how large it is there."""
+    for info in archive.infolist():
+        yield info.header_offset, info.compress_size
+
+
+def _unpacked(path: Path, limits: ReadOptions) -> "_Capped":
+    file = _File(io.FileIO(path))
+    start = file.peek(8)
     for magic, opened in COMPRESSED.items():
         if start.startswith(magic):
-            return _Capped(path, opened(path), limits, compressed=True)
-    return _Capped(path, path.open("rb"), limits, compressed=False)
+            return _Capped(path, file, opened(file), limits)
+    return _Capped(path, file, file, limits)
+
+
+class _File(io.BufferedReader):
+    """A file that knows whether it was read to its end: bz2 and lzma stop at what they do not understand."""
+
+    ended = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.ended = self.ended or not content
+        return content
 
 
 class _Capped:
     """A stream that stops with UserError before it gives more than the limits allow."""
 
-    def __init__(self, path: Path, stream: IO[bytes], limits: ReadOptions, compressed: bool) -> None:
-        self.path, self.stream, self.limits, self.compressed = path, stream, limits, compressed
+    def __init__(self, path: Path, file: _File, stream: IO[bytes], limits: ReadOptions) -> None:
+        self.path, self.file, self.stream, self.limits = path, file, stream, limits
+        self.compressed = stream is not file
 
     def read(self, size: int) -> bytes:
         check_size(self.path, "a header", size, self.limits)
@@ -194,6 +234,7 @@ class _Capped:
 
     def __exit__(self, *_: object) -> None:
         self.stream.close()
+        self.file.close()
 
 
 def _too_large(path: Path, size: int, limits: ReadOptions) -> UserError:
