@@ -166,8 +166,13 @@ def test_a_knob_of_batch_norm_without_one_is_refused_by_effect(tmp_path: Path) -
     text = f"{START}def build(classes):\n    return {LINEAR}"
     for knobs in ({"batch_norm": "frozen"}, {"batch_norm_eps": 0.1}, {"batch_norm_momentum": 0.5}):
         with pytest.raises(
-            UserError, match=r"has no effect on model 'net', which has no BatchNorm; remove it"
+            UserError, match=r"has no effect on model 'net', which has no BatchNorm( with .*)?; remove it"
         ):
+            built(tmp_path / "net.py", text, **knobs)
+    text = text.replace("nn.Flatten()", "nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten()")
+    assert built(tmp_path / "net.py", text, batch_norm_eps=0.1)
+    for knobs in ({"batch_norm": "frozen"}, {"batch_norm_momentum": 0.5}):
+        with pytest.raises(UserError, match=r"which has no BatchNorm with running statistics; remove it"):
             built(tmp_path / "net.py", text, **knobs)
     assert built(tmp_path / "net.py", text, conventions="keras")
 
@@ -222,6 +227,42 @@ def test_what_is_imported_unseen_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"net.py: imports helper.py unseen; write `import helper`"):
         built(tmp_path / "net.py", unseen)
     assert built(tmp_path / "net.py", unseen + "import helper\n")
+
+
+def test_what_a_model_names_beside_it_is_part_of_its_hash(tmp_path: Path) -> None:
+    """Weights that it loads, or code that it runs by other ways than an import."""
+    (tmp_path / "parts").mkdir()
+    for name in ("scale.json", "parts/more.py"):
+        (tmp_path / name).write_text("2.0")
+    path = tmp_path / "net.py"
+    named = "Path(__file__).with_name('scale.json').read_text()"
+    built(
+        path,
+        f"import runpy\nfrom pathlib import Path\n{START}def build(classes):\n"
+        f"    runpy.run_path(str(Path(__file__).parent / 'parts/more.py'))\n"
+        f"    net = {LINEAR}\n    net[1].bias.data.fill_(float({named}))\n    return net\n",
+    )
+    assert model_sources(path) == [path, tmp_path / "parts/more.py", tmp_path / "scale.json"]
+    before = model_sha256(path)
+    (tmp_path / "scale.json").write_text("3.0")
+    assert model_sha256(path) != before
+
+
+def test_what_is_imported_from_a_folder_below_is_refused(tmp_path: Path) -> None:
+    """A model that changes the import path itself; it is as it was afterwards."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/deeper.py").write_text("")
+    before = list(sys.path)
+    text = f"import sys\nsys.path.insert(0, {str(tmp_path / 'sub')!r})\nimport deeper\n"
+    with pytest.raises(UserError, match=r"imports sub/deeper.py unseen; .* keep it beside this file"):
+        built(tmp_path / "net.py", f"{text}{START}def build(classes):\n    return {LINEAR}")
+    assert sys.path == before
+
+
+def test_an_import_within_forward_is_told_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text("")
+    with pytest.raises(UserError, match=r"forward\(\) fails .*No module named 'late' \(net.py, line 8\)"):
+        built(tmp_path / "net.py", module(f"import late\n        {OUT}return out"))
 
 
 def test_an_environment_below_the_folder_of_a_model_is_none_of_it(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> 
         initialise = INITIALIZATIONS.get(config.resolved("initialization"))
         if initialise:
             model.apply(initialise)
-        check_forward(model, classes, source, training=True)
+    check_forward(model, classes, source, training=True)  # as it trains: nothing beside it is imported now
     return model.train()
 
 
@@ -109,10 +109,15 @@ def batch_norm_in_force(model: nn.Module) -> dict[str, float | None]:
 def set_batch_norm(model: nn.Module, config: TrainConfig) -> None:
     """Do to every BatchNorm what the config says; where it says nothing, the model keeps its own."""
     norms, changed = batch_norms(model), config.changed()
-    for name in ("batch_norm", "batch_norm_momentum", "batch_norm_eps"):
-        if name in changed and not norms:
+    running = [norm for norm in norms if norm.running_mean is not None]
+    for name, affected, what in (
+        ("batch_norm", running, "BatchNorm with running statistics"),
+        ("batch_norm_momentum", running, "BatchNorm with running statistics"),
+        ("batch_norm_eps", norms, "BatchNorm"),
+    ):
+        if name in changed and not affected:
             raise UserError(
-                f"{name}: {changed[name]!r} has no effect on model {config.model!r}, which has no BatchNorm; "
+                f"{name}: {changed[name]!r} has no effect on model {config.model!r}, which has no {what}; "
                 "remove it"
             )
     for norm in norms:

@@ -33,32 +33,36 @@ def folder_on_path(path: Path) -> Iterator[None]:
 
     Raise UserError for what is imported unseen by `model_sources`: an edit of it would train nothing again.
     """
-    folder, before = path.resolve().parent, set(sys.modules)
+    folder, modules, paths = path.resolve().parent, set(sys.modules), list(sys.path)
+    # An environment with all its packages may lie below the folder.
+    others = [Path(entry).resolve() for entry in paths if Path(entry).resolve() != folder]
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
+
+    def loaded() -> dict[str, Path]:
+        """Return the new modules that were found below the folder, with their files."""
+        new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - modules}
+        files = {name: Path(file).resolve() for name, file in new.items() if file}
+        inside = [entry for entry in others if entry.is_relative_to(folder)]
+        return {
+            name: file
+            for name, file in files.items()
+            if file.is_relative_to(folder) and not any(map(file.is_relative_to, inside))
+        }
+
     try:
         yield
         expected = {file.resolve() for file in model_sources(path)}
-        for file in _loaded(folder, before).values():
+        for file in loaded().values():
             if file not in expected:
-                raise UserError(f"{path}: imports {file.name} unseen; write `import {file.stem}` at the top")
+                raise UserError(
+                    f"{path}: imports {file.relative_to(folder)} unseen; write `import {file.stem}` at the "
+                    "top, and keep it beside this file"
+                )
     finally:
-        sys.path.remove(str(folder))
-        for name in _loaded(folder, before):  # another model may have a file of the same name
+        sys.path[:] = paths
+        for name in loaded():  # another model may have a file of the same name
             del sys.modules[name]
-
-
-def _loaded(folder: Path, before: set[str]) -> dict[str, Path]:
-    """Return the modules that were not there `before` and were found in `folder`, with their files."""
-    new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before}
-    files = {name: Path(file).resolve() for name, file in new.items() if file}
-    # By their first name, since an environment with all its packages may lie below the folder.
-    tops = {name: folder / name.partition(".")[0] for name in files}
-    return {
-        name: file
-        for name, file in files.items()
-        if file == tops[name].with_suffix(".py") or file.is_relative_to(tops[name])
-    }
 
 
 @contextmanager
