@@ -1,6 +1,7 @@
 """Pictures of every depth, mode and format: the right pixels by a stated rule, or one line."""
 
 import io
+import struct
 import zlib
 
 import numpy as np
@@ -51,6 +52,28 @@ def test_a_float_outside_0_to_1_is_refused(value: float) -> None:
     values = np.zeros((32, 32), np.float32)
     values[3, 3] = value
     assert "has values outside 0 to 1; save it with 8 bits" in refusal(saved(Image.fromarray(values), "TIFF"))
+
+
+def tiff(values: np.ndarray, bits: int, white_is_zero: bool = False, signed: bool = False) -> bytes:
+    """Write a grey TIFF of 32x32 as Pillow itself writes none."""
+    content = values.tobytes()
+    size, white, kind = len(content), int(not white_is_zero), 1 + signed
+    tags = {256: 32, 257: 32, 258: bits, 259: 1, 262: white, 273: 8, 277: 1, 278: 32, 279: size, 339: kind}
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + size) + content + struct.pack("<H", len(tags)) + rows + bytes(4)
+
+
+def test_a_tiff_that_pillow_reads_as_another_is_refused() -> None:
+    """Inverted, of 12 bits (which it does not scale), and signed; inverted with 8 bits it reads well."""
+    assert np.array_equal(decode(tiff(RAMP, 16))[0], EIGHT_BITS)
+    eight = (RAMP >> 8).astype(np.uint8)
+    assert np.array_equal(decode(tiff(eight, 8, white_is_zero=True))[0], 255 - eight)
+    for content, bits in (
+        (tiff(RAMP, 16, white_is_zero=True), 16),
+        (tiff(eight.repeat(2)[:1536], 12), 12),
+        (tiff(eight, 8, signed=True), 8),
+    ):
+        assert f"its {bits} bits are signed, inverted or packed; save it with 8 bits" in refusal(content)
 
 
 def test_thirty_two_bits_have_no_stated_range() -> None:
@@ -123,6 +146,16 @@ def test_what_was_read_is_told() -> None:
     assert decoded(saved(Image.new("RGB", (9, 9)), "JPEG"), ReadOptions())[1] == "JPEG RGB"
     key = saved(Image.new("L", (9, 9)), "PNG", transparency=0)
     assert decoded(key, ReadOptions())[1] == "PNG L with transparency"
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "TIFF", "WEBP", "MPO"])
+def test_of_several_frames_the_first_counts_and_that_is_told(format: str) -> None:
+    first, second = (Image.new("RGB", (32, 32), colour) for colour in ("#ff0000", "#0000ff"))
+    options = {"lossless": True} if format == "WEBP" else {}
+    content = saved(first, format, save_all=True, append_images=[second], **options)
+    pixels, kind = decoded(content, ReadOptions())
+    assert kind.startswith(format) and kind.endswith(" with more frames")
+    assert pixels[:, 5, 5] == pytest.approx([255, 0, 0], abs=2)
 
 
 def test_other_formats_of_pillow_are_not_read() -> None:

@@ -109,6 +109,33 @@ def test_tiny_imagenet(tmp_path: Path) -> None:
     assert len(manifest.left_out) == 3 + 5
 
 
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ("5.png\tn1", "val/val_annotations.txt names 1 images that are not there, such as 5.png"),
+        ("4.png\tn2", "val/val_annotations.txt gives 4.png two classes"),
+    ],
+)
+def test_a_list_that_does_not_fit_its_images_is_refused(
+    tmp_path: Path, fails: Fails, row: str, line: str
+) -> None:
+    source = pictures(tmp_path / "tiny", "train/n1", "train/n2", "val")
+    rows = [f"{n}.png\tn1" for n in range(5)]
+    (source / "val/val_annotations.txt").write_text("\n".join([*rows, row]))
+    assert line in refused(fails, source, tmp_path / "out")
+
+
+def test_images_that_use_little_of_their_range_are_told(tmp_path: Path) -> None:
+    source = tmp_path / "mine"
+    for n, name in enumerate("ab"):
+        (source / name).mkdir(parents=True)
+        for k in range(5):
+            twelve_bits = np.random.default_rng([n, k]).integers(0, 4096, (32, 32)).astype(np.uint16)
+            Image.fromarray(twelve_bits).save(source / name / f"{k}.png")
+    [warning] = warnings(normalised(source, tmp_path / "out"))
+    assert warning.startswith("the training images hardly differ from one tone (standard deviation 1.8%")
+
+
 def test_a_class_that_is_a_link_is_read(tmp_path: Path) -> None:
     pictures(tmp_path / "elsewhere", "b")
     source = pictures(tmp_path / "mine", "a")

@@ -137,7 +137,7 @@ def _classes_of_split(
     if _is_nested(paths):
         return {name: _composed(path.parts[1]) for name, path in paths.items()}
     if all(name in labels for name in paths):
-        return {name: labels[name] for name in paths}
+        return {name: _composed(labels[name]) for name in paths}
     if given == TEST:
         return {}
     raise UserError(
@@ -149,6 +149,7 @@ def _classes_alone(tops: dict[str, Paths]) -> Layout:
     splits = [top for top in tops if role(top) not in (None, TRAIN) and len(_words(top)) == 1]
     if splits:
         raise UserError(f"has {_folders(splits)} but no train/ with a folder for each class; {ADVICE}")
+    _check_no_split_in_names(tops)
     paths = {name: path for inside in tops.values() for name, path in inside.items()}
     _check_one_depth(paths)
     if _is_nested(paths):
@@ -156,6 +157,17 @@ def _classes_alone(tops: dict[str, Paths]) -> Layout:
             f"has folders in folders below {_folders(tops)}; which of them are the classes? {ADVICE}"
         )
     return Layout({name: (None, _composed(path.parts[0])) for name, path in paths.items()}, {})
+
+
+def _check_no_split_in_names(folders: Iterable[str]) -> None:
+    """Raise UserError for classes that only the word of a split tells apart, as cats_train and cats_test."""
+    named: dict[tuple[str, ...], dict[str | None, str]] = {}
+    for folder in folders:
+        rest = tuple(word for word in _words(folder) if not any(word in names for names in WORDS.values()))
+        named.setdefault(rest, {})[role(folder)] = folder
+    for alike in named.values():
+        if len(alike) > 1:
+            raise UserError(f"has {_folders(alike.values())}: are they classes, or parts of one? {ADVICE}")
 
 
 def _check_one_depth(paths: Paths) -> None:
@@ -177,6 +189,8 @@ def _check_classes(found: Layout) -> None:
             raise UserError(
                 f"class {printable(name)}: its name has characters that cannot be shown; rename the folder"
             )
+        if name.casefold() in INNER:
+            raise UserError(f"has a class {printable(name)}/, which is no name of one; {ADVICE}")
     _check_case(classes)
     if len(classes) < 2:
         raise UserError(

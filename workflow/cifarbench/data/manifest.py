@@ -11,6 +11,7 @@ from cifarbench.files import read_model, sha256_of
 
 IMAGES = "images.safetensors"
 MANIFEST = "manifest.json"
+LEAST_STD = 1 / 32  # images of 12 bits in files of 16 stay below it, photographs and drawings are far above
 NAMED = 10  # classes or files that a line names
 
 
@@ -106,6 +107,11 @@ def warnings(manifest: Manifest) -> Iterator[str]:
     for channel, std in zip(("red", "green", "blue"), manifest.std, strict=True):
         if std == 0:
             yield f"the {channel} channel is the same in all training images"
+    if 0 < max(manifest.std) < LEAST_STD:
+        yield (
+            f"the training images hardly differ from one tone (standard deviation {max(manifest.std):.1%} of "
+            "white): do they use a part of the range that their format has, as 12 bits in a file of 16 do?"
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -1,7 +1,8 @@
 """One picture from its file's bytes, as training and whoever uses a trained model sees it.
 
-What is not 8 bits a channel becomes so by a stated rule: 16-bit grey is divided by 257, a float is a share of
-white from 0 to 1. Transparent pixels show the background.
+What is not 8 bits a channel becomes so by a stated rule: 16-bit grey is divided by 257, of 16-bit colour
+Pillow takes the higher byte, a float is a share of white from 0 to 1. Transparent pixels show the
+background. Of several frames, the first counts.
 """
 
 import io
@@ -9,7 +10,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.packed import printable
@@ -20,6 +21,7 @@ from cifarbench.errors import UserError
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 SUFFIXES = {suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS}
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+SIGNED = 2  # as TIFF calls the format of a sample
 PLAIN = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` stands in its place
 
@@ -33,7 +35,7 @@ def decode(content: bytes, options: ReadOptions | None = None) -> Images:
 
 
 def decoded(content: bytes, options: ReadOptions) -> tuple[Images, str]:
-    """Return a picture and what it was, as `PNG RGBA`: format, mode of Pillow, transparency."""
+    """Return a picture and what it was, as `PNG RGBA`: format, mode of Pillow, transparency, frames."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, about metadata
@@ -60,9 +62,29 @@ def _open(content: bytes, options: ReadOptions) -> tuple[Image.Image, str]:
         image.verify()
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     transparent = " with transparency" if "transparency" in image.info else ""
-    kind = f"{image.format} {image.mode}{transparent}"
+    frames = " with more frames" if getattr(image, "is_animated", False) else ""
+    kind = f"{image.format} {image.mode}{transparent}{frames}"
+    _check_samples(image)
     ImageOps.exif_transpose(image, in_place=True)
     return image, kind
+
+
+def _check_samples(image: Image.Image) -> None:
+    """Raise UserError for a TIFF whose values Pillow reads as others than they are."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+        kinds = tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+        white_is_zero = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+        if (
+            bits[0] not in (1, 2, 4, 8, 16, 32)
+            or (bits[0] == 8 and SIGNED in kinds)
+            or (white_is_zero and bits[0] > 8)
+        ):
+            raise UserError(
+                f"is no image that can be read (its {bits[0]} bits are signed, inverted or packed; "
+                "save it with 8 bits)"
+            )
 
 
 def _in_rgb(image: Image.Image, background: str) -> Image.Image:

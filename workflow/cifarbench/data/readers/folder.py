@@ -63,7 +63,7 @@ def find(path: Path, options: ReadOptions) -> Found:
         if content is None:
             continue
         if name.name.endswith(LIST):
-            found.lists[name] = _rows(content)
+            found.lists[name] = _rows(path, name, content)
             continue
         try:
             found.pictures[name], found.kinds[name] = decoded(content, options)
@@ -76,19 +76,33 @@ def find(path: Path, options: ReadOptions) -> Found:
     return found
 
 
-def _rows(content: bytes) -> dict[str, str]:
-    rows = (line.split("\t") for line in content.decode(errors="replace").splitlines())
-    return {row[0]: row[1] for row in rows if len(row) > 1}
+def _rows(path: Path, name: PurePosixPath, content: bytes) -> dict[str, str]:
+    rows: dict[str, str] = {}
+    for line in content.decode("utf-8-sig", errors="replace").splitlines():
+        file, *classes = line.split("\t")
+        if classes and rows.setdefault(file, classes[0]) != classes[0]:
+            raise UserError(f"{path}: {printable(name)} gives {printable(file)} two classes; remove one")
+    return rows
 
 
 def _labels(found: Found) -> dict[PurePosixPath, str]:
-    """Return the classes of pictures that a list beside or above them names."""
-    return {
-        name: classes[name.name]
-        for where, classes in found.lists.items()
-        for name in found.pictures
-        if where.parent in name.parents and name.name in classes
-    }
+    """Return the classes of pictures that a list beside or above them names.
+
+    Raise UserError for a list that names pictures which are not there.
+    """
+    labels: dict[PurePosixPath, str] = {}
+    for where, classes in found.lists.items():
+        listed = {
+            n: classes[n.name] for n in found.pictures if where.parent in n.parents and n.name in classes
+        }
+        missing = sorted(classes.keys() - {name.name for name in listed})
+        if listed and missing:
+            raise UserError(
+                f"{printable(where)} names {len(missing):,} images that are not there, such as "
+                f"{printable(missing[0])}; is a part of them lost?"
+            )
+        labels |= listed
+    return labels
 
 
 def _check_none_is_empty(found: Found) -> None:
