@@ -3,8 +3,11 @@
 import logging
 
 import pytest
+from fontTools.ttLib import TTFont
+from matplotlib import font_manager
 
 from cifarbench.report import fonts
+from cifarbench.report.drawing import canvas
 
 STIX_ONLY = "\u1d84"  # a letter that STIXGeneral, which matplotlib brings along, has and DejaVu Sans lacks
 
@@ -26,3 +29,12 @@ def test_a_script_that_no_font_has_is_said_once(caplog: pytest.LogCaptureFixture
     assert [record.message.split(",")[0] for record in caplog.records] == [
         "no installed font has Egyptian letters"
     ]
+
+
+def test_a_pdf_holds_its_letters_whichever_font_has_them() -> None:
+    light = TTFont(font_manager.findfont(fonts.light(), fallback_to_default=False)).getBestCmap()
+    assert len(light) < 300
+    assert {ord(letter) for letter in "Größe ± 3 − …"} <= light.keys()
+    with canvas("Größe Привет", "", [], 1) as drawn:
+        drawn.axes.set_title("Größe Привет")
+    assert drawn.finished.pdf.count(b"/FontFile2") == 2  # Cyrillic is not in the light copy

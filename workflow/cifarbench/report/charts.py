@@ -18,8 +18,8 @@ import numpy as np
 from cifarbench.analysis.configuration import COSTS, Configuration
 from cifarbench.analysis.predictions import calibration, curve, over_runs
 from cifarbench.records.metrics import METRICS
-from cifarbench.report.figures import BANDED, axis, legend
-from cifarbench.report.words import number, percent, spread
+from cifarbench.report.styles import BANDED, legend
+from cifarbench.report.words import axis, number, percent, spread
 
 POINTS = 60  # of one curve; longer ones are thinned
 LINES = 60  # of a chart; of more, the mean and a band for each configuration

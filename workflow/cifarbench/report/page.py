@@ -25,7 +25,7 @@ from cifarbench.records.metrics import METRICS
 from cifarbench.records.verified import Verified, write_verified
 from cifarbench.report import answer, charts, words
 from cifarbench.report.citation import citation
-from cifarbench.report.figures import Drawing
+from cifarbench.report.drawing import Drawing
 from cifarbench.report.section import Section, all_sections
 from cifarbench.report.sections.glossary import WORDS
 from cifarbench.report.tables import KINDS, all_tables, write_tables

@@ -7,7 +7,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.search import BestOf, accuracies, is_logarithmic
-from cifarbench.report.figures import Drawing, canvas, drawn_style, write_key
+from cifarbench.report.drawing import Drawing, canvas
+from cifarbench.report.styles import drawn_style
 
 
 def knobs(
@@ -28,8 +29,8 @@ def knobs(
                 axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_title(knob.replace("_", " "), loc="left", size=8)
             axes.grid()
-        for place, label in enumerate(groups if keys else ()):
-            write_key(drawn, keys - 1 - place, label, drawn_style(place))
+        if keys:
+            drawn.key([(label, drawn_style(place)) for place, label in enumerate(groups)])
     return drawn.finished
 
 
@@ -43,8 +44,8 @@ def budget(name: str, configurations: list[Configuration], methods: list[BestOf]
             axes.plot(draws, 100 * best.mean, lw=1, **style)
             low, high = (100 * (best.mean + sign * best.deviation).clip(0, 1) for sign in (-1, 1))
             axes.fill_between(draws, low, high, color=style["color"], alpha=0.15, lw=0)
-            if keys:
-                write_key(drawn, keys - 1 - place, best.label, style)
+        if keys:
+            drawn.key([(best.label, drawn_style(place)) for place, best in enumerate(methods)])
         axes.set_xlabel("draws")
         axes.set_title("expected best accuracy (%)", loc="left", size=8)
         axes.grid()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cifarbench.analysis.results import Results
-from cifarbench.report.figures import Plot
+from cifarbench.report.drawing import Plot
 from cifarbench.report.words import slug
 
 FOLDER = Path(__file__).parent / "sections"

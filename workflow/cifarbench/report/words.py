@@ -7,7 +7,7 @@ from typing import Any
 
 from cifarbench.analysis.configuration import Seeds
 from cifarbench.analysis.stats import Interval
-from cifarbench.records.metrics import METRICS, TIMES
+from cifarbench.records.metrics import METRICS, TIMES, Metric
 from cifarbench.words import listed
 
 MINUTES_FROM, HOURS_FROM = 120, 7200  # seconds
@@ -94,3 +94,8 @@ def printable(text: Any) -> Any:
 
 def _unwritable(letter: str) -> bool:
     return letter not in "\n\t" and (unicodedata.category(letter) in ("Cc", "Cs") or letter in "\ufffe\uffff")
+
+
+def axis(metric: Metric) -> str:
+    """Name an axis; capitals after the first letter stay."""
+    return metric.heading[:1].lower() + metric.heading[1:]

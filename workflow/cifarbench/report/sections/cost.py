@@ -7,6 +7,7 @@ from cifarbench.analysis.family import Family
 from cifarbench.analysis.results import OnFront, Results, pareto_front
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
+from cifarbench.report.drawing import plot
 from cifarbench.report.section import Section
 from cifarbench.report.words import slug, spread
 
@@ -32,7 +33,7 @@ def _of(results: Results, family: Family, suffix: str, where: str) -> Iterator[S
     members = {cost: [member.configuration for member in front] for cost, front in fronts.items()}
     said = {cost: in_words(front, cost) for cost, front in fronts.items()}
     plots = [
-        figures.plot(figures.cost, f"cost-{cost}{suffix}", priced[cost], members[cost], cost, said[cost])
+        plot(figures.cost, f"cost-{cost}{suffix}", priced[cost], members[cost], cost, said[cost])
         for cost in fronts
     ]
     rows = {cost: charts.cost_rows(priced[cost], members[cost], cost) for cost in fronts}

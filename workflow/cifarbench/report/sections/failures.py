@@ -11,7 +11,9 @@ from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.predictions import calibration, confusion
 from cifarbench.analysis.results import Results
 from cifarbench.report import charts, figures
+from cifarbench.report.drawing import plot
 from cifarbench.report.section import Section
+from cifarbench.report.styles import legend
 from cifarbench.report.words import number, percent, slug
 from cifarbench.words import listed
 
@@ -28,7 +30,7 @@ def sections(results: Results) -> Iterator[Section]:
         confusions = {c.label: confusion(c) for c in shown}
         having = [c for c in shown if len(calibration(c)[0])]
         name = f"calibration-{dataset}"
-        plots = [figures.plot(figures.reliability, name, having, _overconfidence(having))] if having else []
+        plots = [plot(figures.reliability, name, having, _overconfidence(having))] if having else []
         content = {
             "labels": {c.label: old.label for c, old in zip(shown, configurations, strict=True)},
             **_by_class(shown, classes),
@@ -40,7 +42,7 @@ def sections(results: Results) -> Iterator[Section]:
             "calibration": _overconfidence(having) if having else None,
             "chart": slug(name),
             "reliability": charts.reliability_rows(having),
-            "legend": figures.legend(having),
+            "legend": legend(having),
             **_pictures(results, dataset, shown, classes),
         }
         yield Section(

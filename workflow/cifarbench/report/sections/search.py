@@ -10,8 +10,9 @@ from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.results import Measured, Results
 from cifarbench.report import search_figures
 from cifarbench.report.charts import rounded
-from cifarbench.report.figures import COLOURS, plot
+from cifarbench.report.drawing import plot
 from cifarbench.report.section import Section, study_anchor
+from cifarbench.report.styles import COLOURS
 from cifarbench.report.words import number, percent, slug
 
 PLACE = 61

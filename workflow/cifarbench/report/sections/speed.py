@@ -6,6 +6,7 @@ from cifarbench.analysis.configuration import Seeds
 from cifarbench.analysis.results import Results
 from cifarbench.records.metrics import Metric
 from cifarbench.report import figures
+from cifarbench.report.drawing import plot
 from cifarbench.report.section import Section
 from cifarbench.report.strips import Entry, strips
 
@@ -33,7 +34,7 @@ def sections(results: Results) -> Iterator[Section]:
         "device": "one GPU" if results.speed["device"] == "cuda" else f"{threads} threads",
         "rounds": results.speed["rounds"],
     }
-    plots = [figures.plot(figures.speed, "speed", rows, alt)]
+    plots = [plot(figures.speed, "speed", rows, alt)]
     yield Section("speed", "Speed of training on this machine", "speed", content, plots)
 
 

@@ -13,8 +13,10 @@ from cifarbench.plan.plan import PlannedStudy
 from cifarbench.records.metrics import METRICS
 from cifarbench.report import charts, figures
 from cifarbench.report.contrasts import collapses, conclusion, ranked
+from cifarbench.report.drawing import Plot, plot
 from cifarbench.report.section import Section, study_anchor
 from cifarbench.report.strips import Strips, entry, strips
+from cifarbench.report.styles import legend
 from cifarbench.report.words import number, slug, spread
 from cifarbench.words import count, listed
 
@@ -49,7 +51,7 @@ def projects_of(results: Results) -> dict[str, str]:
 def section(results: Results, measured: Measured, projects: dict[str, str]) -> Section:
     study = measured.study
     content: dict[str, Any] = {"question": study.question, "measured": measured, "lone": None}
-    plots: list[figures.Plot] = []
+    plots: list[Plot] = []
     if len(measured.configurations) == 1:
         content["lone"] = spread(measured.best.metrics["test_accuracy"], "test_accuracy")
     else:
@@ -85,7 +87,7 @@ def shown(measured: Measured) -> dict[str, Any]:
         "banded": charts.is_banded(members),
         "jumps": any(charts.jumps(c) for c in members),
         "thinned": charts.POINTS if charts.is_thinned(members) else None,
-        "legend": figures.legend(members),
+        "legend": legend(members),
     }
 
 
@@ -138,14 +140,12 @@ def in_order(configurations: list[Configuration], metric: str) -> str:
     return f"{kind.title}, best first: " + "; ".join(told)
 
 
-def plots_of(measured: Measured, fields: list[str]) -> list[figures.Plot]:
+def plots_of(measured: Measured, fields: list[str]) -> list[Plot]:
     members, name = ranked(measured.configurations, MOST), measured.name
     effects = [
-        figures.plot(
-            figures.effect, f"{name}-{metric.replace('_', '-')}", having, metric, in_order(having, metric)
-        )
+        plot(figures.effect, f"{name}-{metric.replace('_', '-')}", having, metric, in_order(having, metric))
         for metric in EFFECTS
         if (having := [c for c in members if metric in c.metrics])
     ]
     alt = "; ".join(charts.ends(members, field) for field in fields)
-    return [*effects, figures.plot(figures.learning_curves, f"{name}-curves", members, fields, alt)]
+    return [*effects, plot(figures.learning_curves, f"{name}-curves", members, fields, alt)]
