@@ -132,6 +132,15 @@ def test_best_is_chosen_by_validation_accuracy_alone(copy: Path) -> None:
     assert [trained.folder.name for trained in choose(copy, ["best", "baseline"])] == ["baseline"]
 
 
+def test_runs_without_weights_are_told_of(
+    copy: Path, pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (copy / "lenet5" / WEIGHTS).unlink()
+    rewrite(copy / "lenet5", final__validation__top1=0.99)
+    assert [trained.folder.name for trained in choose(copy, ["best"])] == ["baseline"]
+    assert f"1 run without {WEIGHTS} left out; train the best with `cifarbench train --denoise" in caplog.text
+
+
 def test_runs_of_several_data_sets_are_not_ranked_together(copy: Path) -> None:
     rewrite(copy / "lenet5", data__name="letters")
     with pytest.raises(UserError, match=r"are of several \(digits, letters\); choose one"):
@@ -166,6 +175,7 @@ def test_a_run_that_cannot_be_used_says_what_to_do(copy: Path, pictures: Path, f
     rewrite(copy / "baseline", status="diverged")
     assert "diverged" in error("--run", "baseline")
     assert "holds no trained run" in error("--run", "best")
+    assert "`cifarbench train --denoise median" in error("--run", "best")
 
 
 def test_weights_that_are_broken_or_of_another_model_are_refused(
@@ -175,8 +185,3 @@ def test_weights_that_are_broken_or_of_another_model_are_refused(
     assert "cannot be read" in fails("classify", pictures, "--runs", copy, "--run", "lenet5")
     shutil.copy(copy / "baseline" / WEIGHTS, copy / "lenet5" / WEIGHTS)
     assert "does not fit model 'lenet5'" in fails("classify", pictures, "--runs", copy, "--run", "lenet5")
-
-
-def test_a_model_of_the_users_own_needs_its_file(copy: Path, pictures: Path, fails: Fails) -> None:
-    rewrite(copy / "lenet5", config__model="mine")
-    assert "name it with --model-file" in fails("classify", pictures, "--runs", copy, "--run", "lenet5")

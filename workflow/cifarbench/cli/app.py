@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     from cifarbench.use.app import App, launch
     from cifarbench.use.gallery import one_a_configuration
 
-    app = App(chosen if args.run_ids else one_a_configuration(chosen), args.data, args.model_file)
+    app = App(chosen if args.run_ids else one_a_configuration(chosen), args.data, args.model_files)
     served = launch(app, args.port)
     print(f"Open {served.local_url} in a browser; Ctrl-C stops", flush=True)
     served.block_thread()

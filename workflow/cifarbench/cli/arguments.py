@@ -98,7 +98,14 @@ def add_trained(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--dataset", help="choose best or all among the runs of this data set")
     add_data(verb)
-    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
+    verb.add_argument(
+        "--model-file",
+        dest="model_files",
+        type=Path,
+        action="append",
+        default=[],
+        help="Python file of a model of your own; may be given several times, each run finds its own",
+    )
 
 
 def add_data(verb: argparse.ArgumentParser) -> None:

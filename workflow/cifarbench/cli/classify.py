@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
     if len(ways) > 1:
         raise UserError("run: these were trained on different backgrounds; ask them one at a time")
     names, images, faults = read_pictures(args.pictures, reading(chosen[0].record))
-    answers = [ask(load(run, args.data, args.model_file), images) for run in chosen] if names else []
+    answers = [ask(load(run, args.data, args.model_files), images) for run in chosen] if names else []
     if args.json:
         print(json.dumps(as_json(names, answers, faults, args.top), indent=1))
     elif names:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
         name = hub_name(trained.record.run) if args.hub_layout else trained.record.run
         folder = args.output / name if args.hub_layout or len(chosen) > 1 else args.output
         try:
-            difference = export(trained, args.data, folder, args.model_file)
+            difference = export(trained, args.data, folder, args.model_files)
             print(f"{folder}: ONNX's logits are within {difference:.1e} of PyTorch's")
         except UserError as error:
             faults.append(str(error))

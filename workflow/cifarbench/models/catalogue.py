@@ -48,6 +48,11 @@ def is_own(source: ModelSource) -> bool:
     return isinstance(source, Path) and source not in BUILTIN_MODELS.values()
 
 
+def needs_file(name: str) -> bool:
+    """Tell whether a run of this model can be built only with a file of the user's own."""
+    return name not in BUILTIN_MODELS and "/" not in name
+
+
 @cache
 def model_knobs(source: ModelSource) -> dict[str, Any]:
     """Return the knobs that a model takes, with the model's own values."""

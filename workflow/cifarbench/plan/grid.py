@@ -16,7 +16,7 @@ from cifarbench.config.schedule import is_schedule, schedule
 from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain
-from cifarbench.models.catalogue import check_model_knobs, model_source, own_values, source_of
+from cifarbench.models.catalogue import check_model_knobs, model_source, needs_file, own_values, source_of
 from cifarbench.words import listed
 
 
@@ -31,6 +31,10 @@ def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
         check_model_knobs(config, source)
     except UserError as error:
         raise UserError(f"flags.{error}") from None
+    if model_file and not needs_file(config.model):
+        raise UserError(
+            f"flags.model: {config.model!r} is built in, not from {model_file}; give yours a name of its own"
+        )
     return canonical(config, own_values(source))
 
 

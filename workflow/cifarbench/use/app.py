@@ -21,7 +21,7 @@ from cifarbench.tracking.mistakes import mistakes
 from cifarbench.use.classify import Answers, agreement
 from cifarbench.use.drawings import drawings
 from cifarbench.use.gallery import label, png, result
-from cifarbench.use.predictor import Predictor, load
+from cifarbench.use.predictor import Predictor, file_of, load
 from cifarbench.use.runs import Trained
 
 LOADED = 8  # networks that are kept in memory
@@ -43,10 +43,12 @@ def picture_input() -> gr.Image:
 class App:
     """The runs that can be asked, and their networks as far as they were."""
 
-    def __init__(self, chosen: Sequence[Trained], data: Path, model_file: Path | None) -> None:
+    def __init__(self, chosen: Sequence[Trained], data: Path, own: Sequence[Path] = ()) -> None:
+        for trained in chosen:
+            file_of(trained.record, own)  # now rather than at a click, if one is wanting
         self.runs = {trained.record.run: trained for trained in chosen}
         self.data = data
-        self.predictor = lru_cache(LOADED)(lambda run: load(self.runs[run], data, model_file))
+        self.predictor = lru_cache(LOADED)(lambda run: load(self.runs[run], data, own))
         best = chosen[0]
         self.wrong = mistakes(best.record, best.folder, data / best.record.data.name)
         self.examples = list(drawings(chosen[0].record.data.classes).items())

@@ -6,6 +6,7 @@ any N, and returns logits (N, classes).
 
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class WithScaling(nn.Module):
         return self.network((images.float() - self.mean) / self.std)
 
 
-def export(trained: Trained, data: Path, output: Path, model_file: Path | None = None) -> float:
+def export(trained: Trained, data: Path, output: Path, own: Sequence[Path] = ()) -> float:
     """Write the run into `output`, the card last; return how far ONNX's logits are from torch's at most.
 
     Raise UserError, without a card, if ONNX or the program computes something else on real test images.
@@ -60,7 +61,7 @@ def export(trained: Trained, data: Path, output: Path, model_file: Path | None =
     images = load_data(data / record.data.name, record.config, torch.device("cpu")).test.images[
         :CHECKED_IMAGES
     ]
-    network = WithScaling(load(trained, data, model_file)).eval()
+    network = WithScaling(load(trained, data, own)).eval()
     program = as_program(network, images, record)
     facts = config_of(record)
     with atomic(output / "model.pt2") as temporary:

@@ -17,7 +17,7 @@ from cifarbench.data.readers.decode import decode
 from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model
-from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.catalogue import needs_file
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import WEIGHTS
 from cifarbench.records.record import Record
@@ -73,18 +73,23 @@ class Predictor:
 
 
 def predictor(
-    run: str, runs: str | Path = "results/runs", data: str | Path = "data", model_file: Path | None = None
+    run: str,
+    runs: str | Path = "results/runs",
+    data: str | Path = "data",
+    model_file: str | Path | None = None,
 ) -> Predictor:
     """Load a run by its id, its folder, or `best`: the one with the highest validation accuracy.
 
     `data` holds one folder a data set; `model_file` is for a model of the user's own.
     """
-    return load(choose(Path(runs), [run])[0], Path(data), model_file)
+    own = [] if model_file is None else [Path(model_file)]
+    return load(choose(Path(runs), [run])[0], Path(data), own)
 
 
-def load(trained: Trained, data: Path, model_file: Path | None = None) -> Predictor:
+def load(trained: Trained, data: Path, own: Sequence[Path] = ()) -> Predictor:
+    """Load a run; `own` are files of the user's own, among which that of the run's model is found."""
     record = trained.record
-    model = build_model(record.config, len(record.data.classes), file_of(record, model_file))
+    model = build_model(record.config, len(record.data.classes), file_of(record, own))
     path = trained.folder / WEIGHTS
     try:
         model.load_state_dict(load_file(path))
@@ -99,15 +104,17 @@ def load(trained: Trained, data: Path, model_file: Path | None = None) -> Predic
     return Predictor(record, model.eval(), scaling(record.config, mean, std, torch.device("cpu")))
 
 
-def file_of(record: Record, own: Path | None) -> Path | None:
-    """Return the file of the user's own that a run's model is from; None for a built-in one."""
+def file_of(record: Record, own: Sequence[Path]) -> Path | None:
+    """Return which of the user's own files a run's model is from; None for a built-in one."""
+    for file in own:
+        if model_sha256(file) == record.code.model_sha256:
+            return file
     name = record.config.model
-    if own is not None and model_sha256(own) == record.code.model_sha256:
-        return own
-    if name in BUILTIN_MODELS or "/" in name:
+    if not needs_file(name):
         return None
-    fault = f"was trained from another file than {own}" if own else "is from a file of your own"
-    raise UserError(f"model: {name!r} {fault}; name it with --model-file")
+    given = " or ".join(map(str, own))
+    fault = f"is not from {given} as it is today" if own else "is from a file of your own"
+    raise UserError(f"model: {name!r} {fault}; name its file with --model-file")
 
 
 def reading(record: Record) -> ReadOptions:

@@ -1,5 +1,6 @@
 """The trained runs of a folder, and how one asks for some of them: by id, by folder, `best` or `all`."""
 
+import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,14 @@ from typing import NamedTuple
 from cifarbench.config.flags import flags
 from cifarbench.data.manifest import Manifest, read_manifest
 from cifarbench.errors import UserError, suggest
+from cifarbench.models.catalogue import needs_file
 from cifarbench.records.folder import RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
+from cifarbench.words import count
 
 BEST, ALL = "best", "all"
+
+log = logging.getLogger(__name__)
 
 
 class Trained(NamedTuple):
@@ -26,8 +31,9 @@ class Trained(NamedTuple):
 
     @property
     def training_command(self) -> str:
-        knobs = [*flags(self.record.config), "--data", f"data/{self.record.data.name}"]
-        return shlex.join(["cifarbench", "train", *knobs, "--output", str(self.folder)])
+        own = ["--model-file", "FILE"] if needs_file(self.record.config.model) else []
+        where = ["--data", f"data/{self.record.data.name}", "--output", str(self.folder)]
+        return shlex.join(["cifarbench", "train", *flags(self.record.config), *own, *where])
 
 
 def choose(runs: Path, wanted: Sequence[str], dataset: str | None = None) -> list[Trained]:
@@ -65,18 +71,30 @@ def named(runs: Path, word: str) -> Trained:
 
 
 def of_one_dataset(runs: Path, dataset: str | None) -> list[Trained]:
-    """Return all usable runs, in the order of their ids. Raise UserError if they are of several data sets."""
-    found = [t for t in every(runs) if t.usable]
-    if not found:
-        raise UserError(
-            f"{runs}: holds no trained run with {WEIGHTS}; train some with snakemake, or `cifarbench train`"
-        )
-    names = sorted({trained.record.data.name for trained in found})
+    """Return all usable runs, in the order of their ids, and tell of those that have no weights.
+
+    Raise UserError if none is usable, or they are of several data sets.
+    """
+    done = [t for t in every(runs) if t.record.status == "completed"]
+    names = sorted({t.record.data.name for t in done if t.usable} or {t.record.data.name for t in done})
     if dataset is None and len(names) > 1:
         raise UserError(f"dataset: the runs in {runs} are of several ({', '.join(names)}); choose one")
-    if dataset is not None and dataset not in names:
+    if dataset is not None and names and dataset not in names:
         raise UserError(f"dataset: no run in {runs} was trained on {dataset!r}{suggest(dataset, names)}")
-    return [trained for trained in found if dataset in (None, trained.record.data.name)]
+    found = [t for t in done if t.record.data.name == (dataset or names[0])]
+    without = [t for t in found if not t.usable]
+    if len(without) == len(found):
+        how = train_one(without) if without else "train some with snakemake, or `cifarbench train`"
+        raise UserError(f"{runs}: holds no trained run with {WEIGHTS}; {how}")
+    if without:
+        log.warning("%s without %s left out; %s", count(len(without), "run"), WEIGHTS, train_one(without))
+    return [t for t in found if t.usable]
+
+
+def train_one(without: list[Trained]) -> str:
+    """Say how to train the best of runs that have no weights, such as adopted ones."""
+    first = max(without, key=lambda trained: validation_accuracy(trained.record))
+    return f"train the best with `{first.training_command}`"
 
 
 def every(runs: Path) -> list[Trained]:
