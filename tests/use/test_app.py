@@ -1,6 +1,7 @@
 """The app in a real browser: what it shows, what it refuses, and that it asks nothing of the net."""
 
 import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from cifarbench.records.folder import RECORD
+from cifarbench.records.folder import RECORD, WEIGHTS
 from cifarbench.records.record import read_record
 from cifarbench.use.drawings import digit, drawings
 from cifarbench.use.runs import choose
@@ -28,7 +29,7 @@ def address(runs: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        served = launch(App(choose(runs, ["baseline", "lenet5"]), digits.parent, None), None)
+        served = launch(App(choose(runs, ["baseline", "lenet5"]), digits.parent), None)
         yield str(served.local_url)
         served.close()
 
@@ -134,11 +135,24 @@ def test_a_file_above_the_limit_is_refused_and_networks_are_kept_up_to_a_number(
 ) -> None:
     from cifarbench.use.app import LOADED, MAX_MEGABYTES, App
 
-    app = App(choose(runs, ["baseline"]), digits.parent, None)
+    app = App(choose(runs, ["baseline"]), digits.parent)
     (tmp_path / "large.png").write_bytes(bytes(MAX_MEGABYTES * 1_000_000 + 1))
     assert f"has more than {MAX_MEGABYTES} MB" in app.classify(str(tmp_path / "large.png"), list(app.runs))
     assert "Choose a picture" in app.classify(None, list(app.runs))
+    (tmp_path / "notes.png").write_bytes(b"no picture")
+    assert ">This file is no image that" in app.classify(str(tmp_path / "notes.png"), list(app.runs))
     assert app.predictor.cache_info().maxsize == LOADED
+
+
+def test_weights_that_went_away_are_no_fault_of_the_picture(
+    runs: Path, digits: Path, tmp_path: Path, seven: Path
+) -> None:
+    from cifarbench.use.app import App
+
+    app = App(choose(Path(shutil.copytree(runs, tmp_path / "<i>")), ["baseline"]), digits.parent)
+    (tmp_path / "<i>/baseline" / WEIGHTS).write_bytes(b"broken")
+    answer = app.classify(str(seven), list(app.runs))
+    assert f">{tmp_path}/&lt;i&gt;/baseline/{WEIGHTS}: cannot be read" in answer
 
 
 def test_grad_cam_of_a_linear_pixel_detector_points_at_the_pixel(runs: Path) -> None:

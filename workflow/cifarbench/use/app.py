@@ -4,6 +4,7 @@ gradio asks the net for fonts and sends statistics unless told otherwise; it is 
 watches what a browser asks for.
 """
 
+import html
 import logging
 import os
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
 from cifarbench.tracking.mistakes import mistakes
 from cifarbench.use.classify import Answers, agreement
@@ -58,7 +60,7 @@ class App:
         if not picture or not runs:
             return f'<p class="hint">{HINT}</p>'
         if Path(picture).stat().st_size > MAX_MEGABYTES * 1_000_000:
-            return refused(f"has more than {MAX_MEGABYTES} MB; choose a smaller one")
+            return refused(f"This file has more than {MAX_MEGABYTES} MB; choose a smaller one")
         try:
             return self.answers(Path(picture).read_bytes(), [run for run in self.runs if run in runs])
         except UserError as error:
@@ -68,12 +70,12 @@ class App:
         parts, said = [], []
         for run in runs:
             predictor = self.predictor(run)
-            seen = predictor.prepared(content)
+            seen = seen_by(predictor, content)
             answer = Answers(run, predictor.classes, predictor.probabilities(seen[None]))
             said.append(answer)
             heat = heat_of(predictor, seen, int(answer.probabilities.argmax()))
             parts.append(result(answer, predictor.record.config.model, seen, heat))
-        votes = ", ".join(f"{count} say {name}" for name, count in agreement(said, 0).items())
+        votes = ", ".join(f"{count} say {html.escape(name)}" for name, count in agreement(said, 0).items())
         together = f'<p class="votes">Of {len(runs)} models, {votes}.</p>' if len(runs) > 1 else ""
         return f'{together}<div class="answers">{"".join(parts)}</div>'
 
@@ -133,6 +135,13 @@ class App:
         ]
 
 
+def seen_by(predictor: Predictor, content: bytes) -> Images:
+    try:
+        return predictor.prepared(content)
+    except UserError as error:
+        raise UserError(f"This file {error}") from None
+
+
 def heat_of(predictor: Predictor, seen: Any, best: int) -> Any:
     if find_spec("captum") is None:
         return None
@@ -142,7 +151,7 @@ def heat_of(predictor: Predictor, seen: Any, best: int) -> Any:
 
 
 def refused(reason: str) -> str:
-    return f'<p class="refused" role="alert">This file {reason}.</p>'
+    return f'<p class="refused" role="alert">{html.escape(reason)}.</p>'
 
 
 def launch(app: App, port: int | None) -> gr.Blocks:
@@ -150,9 +159,8 @@ def launch(app: App, port: int | None) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     logging.getLogger("httpx").setLevel("WARNING")
-    app.answers(
-        png(np.zeros((3, 32, 32), np.uint8)), [next(iter(app.runs))]
-    )  # so that the first one comes at once
+    first = next(iter(app.runs))
+    app.answers(png(np.zeros((3, 32, 32), np.uint8)), [first])  # so that the first answer comes at once
     page = app.page()
     try:
         page.launch(
