@@ -13,7 +13,7 @@ from cifarbench.config.benchmark import parse
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.plan.stored import write_plan
 from helpers.claims import claim
-from helpers.synthetic import synthetic
+from helpers.synthetic import row, synthetic
 
 NOISE = (0.01, -0.01, 0.0)
 
@@ -90,3 +90,10 @@ def test_the_verb_finds_the_plan_beside_the_table(tmp_path: Path, capsys: pytest
         main(["seeds", str(tmp_path / "runs.parquet"), "--tell", "0"])
     assert stop.value.code == 2
     assert "'0' is not allowed: it must be points of accuracy, between 0 and 100" in capsys.readouterr().err
+
+
+def test_a_study_of_the_noise_itself_asks_for_no_seeds() -> None:
+    axes = {"weights_seed": [0, 1], "order_seed": [0, 1]}
+    plan = make_plan(parse({"studies": [{"name": "n", "title": "N", "runs": [axes | {"epochs": 2}]}]}))
+    table = pd.json_normalize([row(plan, n, "completed", list("abcdefghij")) for n in range(4)], sep=".")
+    assert open_questions(Results(plan, table), 0.005) == []

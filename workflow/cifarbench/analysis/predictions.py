@@ -34,11 +34,16 @@ def on_same_images(first: Configuration, second: Configuration) -> OnSameImages 
 def error_of_images(configuration: Configuration) -> float | None:
     """Return the standard error of the mean accuracy that the choice of test images brings; None without
     predictions of every run."""
-    bits = list(configuration.by_seed("correct").values())
-    if len(bits) < len(configuration.runs) or len({len(run) for run in bits}) != 1:
+    right = images_right(configuration)
+    if len(right) < len(configuration.runs) or len({len(run) for run in right}) != 1:
         return None
+    return image_error(np.stack(right))
+
+
+def images_right(configuration: Configuration) -> list[np.ndarray]:
+    """Return of each run with predictions which test images it got right."""
     images = int(configuration.first("final.test.images"))
-    return image_error(np.stack([_bits(run)[:images] for run in bits]))
+    return [_bits(run)[:images] for run in configuration.by_seed("correct").values()]
 
 
 def _bits(packed: bytes) -> np.ndarray:

@@ -191,6 +191,13 @@ def image_error(correct: np.ndarray) -> float:
     return float(rates.std(ddof=1) / len(rates) ** 0.5)
 
 
+def image_floor(correct: np.ndarray) -> float:
+    """Return the variance that a run's accuracy would have if each image were right or wrong by itself, at
+    its own rate over the runs: the sum of p * (1 - p) over images, without bias; from (runs, images)."""
+    rates = correct.mean(0)
+    return float((rates * (1 - rates)).sum()) * len(correct) / (len(correct) - 1) / correct.shape[1] ** 2
+
+
 def single_seed_noise(groups: Sequence[Sequence[float]]) -> float | None:
     """Return the standard deviation over seeds of a typical configuration; None without repeated seeds.
 

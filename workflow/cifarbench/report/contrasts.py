@@ -2,8 +2,9 @@
 
 from itertools import combinations
 
+from cifarbench.analysis.components import components, floor, is_crossed
 from cifarbench.analysis.configuration import Configuration, best_first
-from cifarbench.analysis.contrasts import Contrast, contrasts, is_grid_over_models, same_runs
+from cifarbench.analysis.contrasts import Contrast, by_model, contrasts, is_grid_over_models, same_runs
 from cifarbench.analysis.family import Family
 from cifarbench.analysis.results import Measured
 from cifarbench.analysis.stats import excluded_rate
@@ -35,6 +36,8 @@ def finding(measured: Measured) -> str:
     """Say what a study shows in a sentence or two."""
     if len(measured.configurations) < 2:
         return f"Only {named(measured.best)} has runs."
+    if is_crossed(measured):
+        return " ".join(origins_of_noise(measured))
     found = contrasts(measured)
     if all(contrast.rival.interval is None for contrast in found):
         return f"Too few seeds to compare {count(len(measured.configurations), 'configuration')}."
@@ -48,6 +51,28 @@ def finding(measured: Measured) -> str:
     )
 
 
+def origins_of_noise(measured: Measured) -> list[str]:
+    """Say of each model which share of the noise comes from where."""
+    return [_origins(model, group) for model, group in by_model(measured.configurations).items()]
+
+
+def _origins(model: str, members: list[Configuration]) -> str:
+    of = components(members)
+    if of is None:
+        return f"{model}: not every weights seed was trained with every order seed yet."
+    if of.total == 0:
+        return f"{model}: all runs reach the same."
+    weights, order, rest = (percent(part / of.total, 0) for part in of)
+    said = (
+        f"{model}: single runs scatter by {100 * of.total**0.5:.2f} points (standard deviation); of that "
+        f"variance, {weights} come from the initial weights, {order} from the order of the images and {rest} "
+        "from their interplay."
+    )
+    if (least := floor(members)) is None:
+        return said
+    return f"{said} Images that were right or wrong by themselves would make {100 * least**0.5:.2f} points."
+
+
 def _strongest_of_each(found: list[Contrast]) -> list[Contrast]:
     """Return of each model the largest difference; without models, all."""
     last: dict[str, Contrast] = {contrast.model: contrast for contrast in found}
@@ -56,6 +81,8 @@ def _strongest_of_each(found: list[Contrast]) -> list[Contrast]:
 
 def conclusion(measured: Measured) -> list[str]:
     """Say what was decided, and what was not."""
+    if is_crossed(measured):
+        return origins_of_noise(measured)
     found = contrasts(measured)
     if measured.study.compare == "previous" or is_grid_over_models(measured):
         return [f"{in_words(contrast)}." for contrast in found]

@@ -1,0 +1,73 @@
+"""Variance components of a crossed study, by hand and by simulation."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cifarbench.analysis.components import components, floor, is_crossed, taken_apart
+from cifarbench.analysis.results import Results
+from cifarbench.analysis.stats import image_floor
+from cifarbench.config.benchmark import parse
+from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.report.contrasts import finding
+from helpers.synthetic import row
+
+
+def crossed(values: np.ndarray) -> Results:
+    """Return runs of each weights seed (row) with each order seed (column)."""
+    axes = {"weights_seed": list(range(len(values))), "order_seed": list(range(values.shape[1]))}
+    plan: Plan = make_plan(parse({"studies": [{"name": "n", "title": "N", "runs": [{**axes, "epochs": 2}]}]}))
+    rows = [row(plan, place, "completed", list("abcdefghij")) for place in range(len(plan.runs))]
+    found = {(run.config.weights_seed, run.config.order_seed): place for place, run in enumerate(plan.runs)}
+    table = pd.json_normalize(rows, sep=".")
+    for place in product(*axes.values()):
+        table.loc[found[place], "final.test.top1"] = values[place]
+    return Results(plan, table)
+
+
+def test_components_by_hand() -> None:
+    # Rows 2 points apart, columns 1, and nothing else.
+    [study] = crossed(np.array([[0.50, 0.51], [0.52, 0.53]])).studies
+    assert is_crossed(study)
+    assert components(study.configurations) == pytest.approx((0.0002, 0.00005, 0), abs=1e-12)
+    assert "80 % come from the initial weights, 20 % from the order" in finding(study)
+    # Means of rows and of columns are equal: residuals of a point each, 4e-4 over one degree of freedom.
+    assert taken_apart(np.array([[0.50, 0.52], [0.52, 0.50]])) == pytest.approx((0, 0, 0.0004), abs=1e-12)
+
+
+def test_components_are_right_on_average() -> None:
+    random = np.random.default_rng(0)
+    deviations = np.array([0.02, 0.01, 0.005])
+    found = []
+    for _ in range(1000):
+        shapes = ((6, 1), (1, 6), (6, 6))
+        parts = (random.normal(0, d, shape) for d, shape in zip(deviations, shapes, strict=True))
+        found.append(taken_apart(0.6 + sum(parts)))
+    assert np.mean(found, 0) == pytest.approx(deviations**2, rel=0.1)
+
+
+def test_what_is_not_crossed_wholly_is_not_taken_apart() -> None:
+    results = crossed(np.full((2, 2), 0.5))
+    partly = Results(results.plan, results.table.iloc[:3])
+    [study] = partly.studies
+    assert components(study.configurations) is None
+    assert "not every weights seed was trained with every order seed yet" in finding(study)
+
+
+def test_the_floor_of_images_by_hand() -> None:
+    correct = np.array([[1, 1, 0, 0], [1, 0, 0, 1]], bool)  # rates 1, 1/2, 0, 1/2: the sum is 1/2, times 2/1
+    assert image_floor(correct) == pytest.approx(1 / 16)
+
+
+def test_the_page_says_the_floor_where_there_are_predictions() -> None:
+    results = crossed(np.array([[0.50, 0.51], [0.52, 0.53]]))
+    images = int(results.table["final.test.images"].iloc[0])
+    right = np.random.default_rng(0).random((4, images)) < 0.5
+    packed = [np.packbits(run).tobytes() for run in right]
+    [study] = Results(
+        results.plan, results.table.assign(correct=packed, **{"final.test.images": images})
+    ).studies
+    assert floor(study.configurations) == pytest.approx(image_floor(right))
+    assert "Images that were right or wrong by themselves would make" in finding(study)
