@@ -51,10 +51,15 @@ def whiten(model: nn.Module, data: Data) -> None:
 
 
 def patch_covariance(kernel: tuple[int, ...], data: Data) -> Tensor:
-    """Return the second moments (C·h·w, C·h·w), float64, of patches of the first training images, scaled."""
+    """Return the second moments (C·h·w, C·h·w), float64, of patches of scaled training images.
+
+    The images are evenly spaced, since a data set may be in the order of its classes.
+    """
     total, count = torch.zeros((), dtype=torch.float64), 0
-    for start in range(0, min(WHITENING_IMAGES, len(data.train)), CHUNK):
-        images, _ = data.train.batch(slice(start, start + CHUNK))
+    images_used = min(WHITENING_IMAGES, len(data.train))
+    spaced = torch.arange(images_used, device=data.train.rows.device) * len(data.train) // images_used
+    for positions in spaced.split(CHUNK):
+        images, _ = data.train.batch(positions)
         patches = F.unfold(data.scale(images).cpu().double(), kernel)  # (N, C·h·w, places)
         total = total + torch.einsum("nip,njp->ij", patches, patches)
         count += len(patches) * patches.shape[2]
