@@ -92,10 +92,18 @@ def configuration(key: str, label: str, rows: pd.DataFrame) -> Configuration:
 
 
 def over_seeds(values: Sequence[float], metric: str) -> Seeds:
-    if metric in TIMES:
-        ends = (min(values), max(values)) if len(values) >= FEWEST else (None, None)
-        return Seeds(list(values), float(np.median(values)), *ends)
-    interval = t_interval(values, METRICS[metric].is_share)
+    return middle_of(values) if metric in TIMES else mean_of(values, METRICS[metric].is_share)
+
+
+def middle_of(values: Sequence[float]) -> Seeds:
+    """Return the median with the lowest and the highest, as of times."""
+    ends = (min(values), max(values)) if len(values) >= FEWEST else (None, None)
+    return Seeds(list(values), float(np.median(values)), *ends)
+
+
+def mean_of(values: Sequence[float], share: bool = False) -> Seeds:
+    """Return the mean with the ends of its interval; of a `share` inside 0 to 1."""
+    interval = t_interval(values, share)
     low, high = (interval.low, interval.high) if interval else (None, None)
     return Seeds(list(values), float(np.mean(values)), low, high)
 

@@ -61,6 +61,9 @@ def is_url(source: str | None) -> bool:
     return source is not None and source.lower().startswith(("http://", "https://"))
 
 
+Target = Annotated[float, Field(gt=0, lt=1)]  # a share of the images
+
+
 class Study(_Strict):
     """A question and the runs that answer it. What varies between the runs is what is studied."""
 
@@ -69,6 +72,9 @@ class Study(_Strict):
     question: Prose = Field("", description="what the reader wants to know")
     compare: Literal["best", "previous"] = Field(
         "best", description="beside what each configuration stands: the best one, or the one before it"
+    )
+    target_accuracy: list[Target] = Field(
+        [], description="accuracies, such as [0.9, 0.94]; the report tells what it takes to reach each"
     )
     defaults: dict[str, Any] = Field({}, description="knobs of every run of this study")
     runs: list[dict[str, Any]] = Field(

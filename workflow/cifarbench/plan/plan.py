@@ -30,6 +30,7 @@ class PlannedStudy(Frozen):
     """Knobs that are drawn at random, each with the name of its distribution."""
     schedule: tuple[int, ...] = Field((), exclude_if=lambda looks: not looks)
     """The seeds at each look, where only what is undecided gets more."""
+    target_accuracy: list[float] = Field([], exclude_if=lambda targets: not targets)
     labels: dict[str, str]
     runs: list[str]
 
@@ -128,6 +129,7 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
         title=study.title,
         question=study.question,
         compare=study.compare,
+        target_accuracy=sorted(set(study.target_accuracy)),
         varied=varied,
         drawn=drawn_knobs(config, study),
         schedule=looks_of(config, study),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cifarbench.config.benchmark import Dataset
+from cifarbench.config.benchmark import Dataset, Target
 from cifarbench.config.ids import with_seed
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.text import Prose, Slug
@@ -40,6 +40,7 @@ class StoredStudy(Frozen):
     varied: list[str]
     drawn: dict[str, str] = Field({})
     schedule: tuple[int, ...] = ()
+    target_accuracy: list[Target] = Field([])
     configurations: dict[str, Uses]
 
     def runs(self) -> list[tuple[str, int]]:

@@ -24,14 +24,14 @@ def effect(name: str, configurations: list[Configuration], metric: str, alt: str
         axes, rows = drawn.axes, range(len(configurations))
         axes.hlines(rows, 0, 1, transform=axes.get_yaxis_transform(), color="black", lw=0.5, alpha=0.2)
         for row, c in zip(rows, configurations, strict=True):
-            _seeds(axes, row, c.metrics[metric], kind.factor)
-            _name_row(axes, row, c.label)
-        _only_rows(axes, len(configurations))
+            draw_seeds(axes, row, c.metrics[metric], kind.factor)
+            name_row(axes, row, c.label)
+        only_rows(axes, len(configurations))
         axes.set_xlabel(axis(kind))
     return drawn.finished
 
 
-def _seeds(axes: Axes, row: int, seeds: Seeds, factor: float) -> None:
+def draw_seeds(axes: Axes, row: int, seeds: Seeds, factor: float) -> None:
     if seeds.low is not None and seeds.high is not None:
         axes.hlines(row, factor * seeds.low, factor * seeds.high, color=COLOURS[1], lw=1.5)
     axes.plot([factor * seeds.centre], [row], "|", ms=11, mew=2, color=COLOURS[1])
@@ -39,12 +39,12 @@ def _seeds(axes: Axes, row: int, seeds: Seeds, factor: float) -> None:
     axes.plot(dots, [row] * len(dots), "o", ms=4, color=COLOURS[0], alpha=0.7, mew=0)
 
 
-def _name_row(axes: Axes, row: int, label: str) -> None:
+def name_row(axes: Axes, row: int, label: str) -> None:
     text = textwrap.shorten(label, LABEL_LENGTH, placeholder=" …")
     axes.text(0, row - 0.2, text, transform=axes.get_yaxis_transform())
 
 
-def _only_rows(axes: Axes, rows: int) -> None:
+def only_rows(axes: Axes, rows: int) -> None:
     """Leave rows, first on top, in place of a y axis."""
     axes.set_ylim(rows - 0.6, -0.75)
     axes.set_yticks([])
@@ -106,13 +106,13 @@ def speed(name: str, rows: list[dict[str, Any]], alt: str) -> Drawing:
         axes.axvline(1, color="black", lw=0.8, ls=":")
         for place, (model, batch_size) in enumerate(cases):
             axes.axhline(place, color="black", lw=0.5, alpha=0.2)
-            _name_row(axes, place, f"{model}, batch {batch_size}")
+            name_row(axes, place, f"{model}, batch {batch_size}")
         for row in rows:
             place, colour = cases.index((row["model"], row["batch_size"])), COLOURS[names.index(row["way"])]
             axes.plot(row["ratio_quartiles"], [place, place], lw=1.5, color=colour)
             axes.plot([row["ratio"]], [place], "o", ms=4, mew=0, color=colour)
         drawn.key([(way, drawn_style(index)) for index, way in enumerate(names)])
-        _only_rows(axes, len(cases))
+        only_rows(axes, len(cases))
         axes.set_xlim(left=0)
         axes.set_xlabel("images per second, times those of a naive loop")
     return drawn.finished
