@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from cifarbench.analysis.judged import judge_plan, table_of
 from cifarbench.analysis.published import disagreements, judge_tables, replicates
 from cifarbench.analysis.verdicts import Evidence
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.published_tables import Cell, PublishedTable, Row
-from helpers.claims import quantity
+from helpers.claims import claim, quantity
 from helpers.synthetic import synthetic
 
 NOISE = (0.0, 0.004, -0.003, 0.002, -0.001)
@@ -106,3 +107,17 @@ def test_projects_that_disagree_on_one_recipe_are_shown() -> None:
     [told] = disagreements(together(plan_of(a=0.71), plan_of("Q", a=0.79), plan_of("Q", b=0.5)))
     assert told == ("a", "test_accuracy", [("P", 0.71), ("Q", 0.79)])
     assert disagreements(together(plan_of(a=0.71), plan_of("Q", a=0.71))) == []
+
+
+def test_a_claim_that_repeats_a_figure_of_a_table_counts_once() -> None:
+    plan = plan_of(a=0.7)
+    value, elsewhere = (claim("value", name, published=[0.7]) for name in "ab")
+    assert table_of(value, plan) == "P"
+    assert table_of(elsewhere, plan) == ""
+    assert table_of(claim("order", "a", "b"), plan) == ""
+    assert table_of(value, plan_of("Q", a=0.7)) == ""  # another project's figure
+    claims = [value, elsewhere.model_copy(update={"id": "d"})]
+    _, table = synthetic()
+    judged = judge_plan(plan.model_copy(update={"claims": claims}), table)
+    assert [verdict.uncounted for verdict in judged.claims] == ["a figure of table P", ""]
+    assert len(judged.outcomes) == 2  # the table, and the claim that stands alone

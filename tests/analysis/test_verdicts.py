@@ -281,5 +281,5 @@ def test_the_verb_prints_each_claim_and_counts_them(
     assert said.strip() == text_table(judged)
     assert said.splitlines()[0].startswith(judged.claims[0].outcome.upper())
     assert said.splitlines()[-1].startswith("2 verdicts: ")
-    assert "(ours, not counted)" in said
+    assert "(our question, not counted)" in said
     assert counts(judged.outcomes)["not run"] == 1

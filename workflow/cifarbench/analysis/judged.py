@@ -14,13 +14,14 @@ from cifarbench.analysis.published import (
 )
 from cifarbench.analysis.rules import Outcome, Ruling
 from cifarbench.analysis.verdicts import Support, Verdict, counts, evidence, judge, wrong_by_chance
+from cifarbench.plan.claims import Claim
 from cifarbench.plan.plan import Plan
 from cifarbench.records.metrics import METRICS
 
 
 class Judged(NamedTuple):
     """All verdicts on what was published: claims, tables, and figures that were given several times. Claims
-    that are ours are judged, but not counted."""
+    that are ours, or figures of a table, are judged, but not counted."""
 
     claims: list[Verdict]
     tables: list[TableVerdict]
@@ -29,8 +30,8 @@ class Judged(NamedTuple):
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each verdict that is counted; one quantity counts once."""
-        claims = [verdict.outcome for verdict in self.claims if not verdict.claim.ours]
+        """The outcome of each verdict that is counted; one figure counts once."""
+        claims = [verdict.outcome for verdict in self.claims if not verdict.uncounted]
         tables = [table.ruling.outcome for table in self.tables]
         return claims + tables + [group.ruling.outcome for group in self.replicates]
 
@@ -41,8 +42,20 @@ class Judged(NamedTuple):
 
 def judge_plan(plan: Plan, table: pd.DataFrame) -> Judged:
     known = evidence(plan, table)
-    claims = [judge(claim, known) for claim in plan.claims]
+    claims = [judge(claim, known)._replace(within=table_of(claim, plan)) for claim in plan.claims]
     return Judged(claims, judge_tables(plan, known), replicates(plan, known), disagreements(plan))
+
+
+def table_of(claim: Claim, plan: Plan) -> str:
+    """Return the table of the same project that gives the figure of a claim, too; nothing without one."""
+    if claim.statement.kind != "value":
+        return ""
+    [figure] = {(q.configuration, q.metric, q.epoch) for q in claim.statement.quantities}
+    for table in plan.tables:
+        cells = (cell.quantity for row in table.rows for cell in row.cells if cell)
+        if table.project == claim.project and figure in {(q.configuration, q.metric, q.epoch) for q in cells}:
+            return table.id
+    return ""
 
 
 def text_table(judged: Judged) -> str:
@@ -66,10 +79,10 @@ def _claim_lines(verdict: Verdict) -> list[str]:
     metric = METRICS[claim.statement.quantities[0].metric]
     published = " > ".join(metric.write(value) for value in claim.statement.published) or "-"
     measured = " > ".join(metric.write(value) for value in verdict.measured) or "-"
-    ours = " (ours, not counted)" if claim.ours else ""
+    not_counted = f" ({verdict.uncounted}, not counted)" if verdict.uncounted else ""
     figures = f"published {published}, measured {measured} (n = {verdict.seeds})"
     lines = [
-        f"{ruling.outcome.upper():<11} {claim.id}: {claim.says}{ours}",
+        f"{ruling.outcome.upper():<11} {claim.id}: {claim.says}{not_counted}",
         f"{'':<11} {figures}; {ruling.reason}{needs(ruling)}",
     ]
     if verdict.explanation and claim.explanation:

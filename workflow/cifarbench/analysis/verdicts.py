@@ -85,17 +85,25 @@ def evidence(plan: Plan, table: pd.DataFrame) -> Evidence:
 
 class Verdict(NamedTuple):
     """A claim, what the records say of it as published, what of its explanation and why, how many seeds there
-    are at least, and the means."""
+    are at least, and the means. `within` is the table that gives the claim's figure, too, and counts it."""
 
     claim: Claim
     ruling: Ruling
     explanation: tuple[Support, str] | None
     seeds: int
     measured: list[float]
+    within: str = ""
 
     @property
     def outcome(self) -> Outcome:
         return self.ruling.outcome
+
+    @property
+    def uncounted(self) -> str:
+        """Why it is not counted among the published verdicts; nothing if it is."""
+        if self.claim.ours:
+            return "our question"
+        return f"a figure of table {self.within}" if self.within else ""
 
 
 def judge(claim: Claim, known: Evidence) -> Verdict:

@@ -145,7 +145,7 @@ def _claims(results: Results) -> list[dict[str, Any]]:
         {
             "claim": verdict.claim.says,
             "source": verdict.claim.source,
-            "counted": "no" if verdict.claim.ours else "yes",
+            "counted": "no" if verdict.uncounted else "yes",
             "reproduced as published": verdict.outcome,
             "n": verdict.seeds,
             "published": _values(verdict, verdict.claim.statement.published),

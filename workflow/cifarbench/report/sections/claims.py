@@ -31,6 +31,7 @@ class Card(NamedTuple):
     because: str
     figure: Strips
     rule: str
+    uncounted: str
 
 
 class Project(NamedTuple):
@@ -120,6 +121,7 @@ def card(verdict: Verdict, known: Evidence) -> Card:
         sentence(f"{claim.explanation.because}: {why}") if claim.explanation else "",
         figure(verdict, known),
         " ".join(rules),
+        verdict.uncounted,
     )
 
 
