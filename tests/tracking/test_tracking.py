@@ -145,6 +145,8 @@ def test_a_config_tracks_every_run_and_keeps_ids_and_parameters() -> None:
     assert make_plan(parse(plain)).runs == make_plan(parse(watched)).runs
     jobs = Jobs(watched, [])
     assert jobs.track_flags() == "--track tensorboard --track wandb"
+    norms = Jobs({**config, "track": ["wandb"], "track_gradients": True}, [])
+    assert norms.track_flags() == "--track wandb --track-gradients"
     run = next(iter(jobs.runs))
     assert jobs.train(run).flags() == Jobs(plain, []).train(run).flags()
 

@@ -112,6 +112,7 @@ class Config(_Strict):
     track: list[Tracker] = Field(
         [], description="where to write how each training goes, too; changes neither runs nor their ids"
     )
+    track_gradients: bool = Field(False, description="tell `track` the norm of the gradient, too")
     claims: PathText | None = Field(None, description="file of published claims that the runs test")
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
 

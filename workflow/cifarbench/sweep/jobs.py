@@ -140,7 +140,8 @@ class Jobs:
 
     def track_flags(self) -> str:
         """Return what tells a training where to write how it goes, too; no reason to train again."""
-        return " ".join(f"--track {tracker}" for tracker in self.config.track)
+        gradients = ["--track-gradients"] if self.config.track_gradients else []
+        return " ".join([*(f"--track {tracker}" for tracker in self.config.track), *gradients])
 
     @property
     def most_looks(self) -> int:
