@@ -2,7 +2,8 @@
 
 `build` gets the number of classes and returns a torch module from images (N, 3, 32, 32) to logits
 (N, classes). Its keyword arguments are the knobs it takes (width, activation, conv_activation, dropout,
-classifier), each with the model's own value; name only those that it uses.
+classifier), each with the model's own value; name only those that it uses. `image_size: int = 32` among
+them is handed the side of the images, where that is another.
 """
 
 from torch import nn

@@ -15,7 +15,7 @@ from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from cifarbench.cli.parser import main
-from cifarbench.config.benchmark import Dataset
+from cifarbench.config.benchmark import Dataset, ReadOptions
 from cifarbench.data.catalogue import CATALOGUE, downloads
 from cifarbench.data.manifest import IMAGES, read_manifest
 from cifarbench.data.readers.read import read_source
@@ -53,15 +53,15 @@ def all_together(*files: Path) -> str:
     return hashlib.sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
 
 
-def read_mnist(folder: Path, format: str = "mnist") -> Source:
+def read_mnist(folder: Path, format: str = "mnist", size: int = 32) -> Source:
     files = [folder / name for name in downloads(Dataset(name=format))]
-    return read_source(format, Request(folder, all_together(*files)))
+    return read_source(format, Request(folder, all_together(*files), ReadOptions(image_size=size)))
 
 
 @pytest.mark.parametrize("format", IDX)
 def test_idx_files_are_read_as_torchvision_reads_them(tmp_path: Path, format: str) -> None:
     mnist_folder(tmp_path / "raw")
-    source = read_mnist(tmp_path / "raw", format)
+    source, own = (read_mnist(tmp_path / "raw", format, size) for size in (32, 28))
     assert len(source.classes) == 10
     for part, images, labels in (
         ("train", source.train_images, source.train_labels),
@@ -72,6 +72,7 @@ def test_idx_files_are_read_as_torchvision_reads_them(tmp_path: Path, format: st
             (tmp_path / f"{part}-{kind}").write_bytes(gzip.decompress(packed))
         theirs = read_image_file(str(tmp_path / f"{part}-images-idx3")).numpy()
         assert np.array_equal(labels, read_label_file(str(tmp_path / f"{part}-labels-idx1")).numpy())
+        assert np.array_equal((own.train_images if part == "train" else own.test_images)[:, 1], theirs)
         larger = [np.asarray(Image.fromarray(i).resize((32, 32), Image.Resampling.BILINEAR)) for i in theirs]
         for channel in range(3):
             assert np.array_equal(images[:, channel], np.stack(larger))
@@ -124,6 +125,8 @@ def test_stl10(tmp_path: Path) -> None:
     source = read_source("stl10", Request(path, sha256_of(path)))
     third = Image.fromarray(images[3].transpose(1, 2, 0)).resize((32, 32), Image.Resampling.BILINEAR)
     assert np.array_equal(source.train_images[3], np.asarray(third).transpose(2, 0, 1))
+    own = read_source("stl10", Request(path, sha256_of(path), ReadOptions(image_size=96)))
+    assert np.array_equal(own.test_images, images)
     assert source.test_labels.tolist() == [0, 1] * 4
     assert source.classes == ["airplane", "bird"]
 

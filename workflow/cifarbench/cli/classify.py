@@ -25,9 +25,10 @@ def run(args: argparse.Namespace) -> None:
     from cifarbench.use.classify import as_json, ask, in_lines, read_pictures
     from cifarbench.use.predictor import load, reading
 
-    ways = {reading(run.record).background for run in chosen}
-    if len(ways) > 1:
-        raise UserError("run: these were trained on different backgrounds; ask them one at a time")
+    if len({reading(run.record).model_dump_json() for run in chosen}) > 1:
+        raise UserError(
+            "run: these were trained on images of different sizes or backgrounds; ask them one at a time"
+        )
     names, images, faults = read_pictures(args.pictures, reading(chosen[0].record))
     answers = [ask(load(run, args.data, args.model_files), images) for run in chosen] if names else []
     if args.json:

@@ -1,6 +1,6 @@
 """List the models, or the layers of one.
 
-example: cifarbench models --library torchvision --search shufflenet
+example: cifarbench models --library torchvision --search shufflenet --image-size 64
 """
 
 import argparse
@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> None:
     if args.library and args.name:
         raise UserError(f"name: {args.name!r} has no use beside --library; remove one")
     if args.library:
-        print_library(args.library, args.search, args.classes)
+        print_library(args.library, args.search, args.classes, config_of(chosen_knobs(args), None))
         return
     if args.name is None:
-        print_models(args.classes)
+        print_models(args.classes, config_of(chosen_knobs(args), None))
         return
     file = Path(args.name) if args.name.endswith(".py") else None
     knobs = {**chosen_knobs(args), "model": file.stem if file else args.name}

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cifarbench.config.text import PathText, Prose, Slug
 from cifarbench.errors import UserError, explain, shown
 
+SIDE = 32  # pixels
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +36,9 @@ class ReadOptions(_Strict):
     """How images become pixels, and how large they may be, lest a small archive fill all memory."""
 
     background: str = option("#ffffff", "colour behind transparent pixels", pattern="^#[0-9a-fA-F]{6}$")
+    image_size: int = option(
+        SIDE, "side of all images in pixels, to which they are resized when they are read", ge=8, le=512
+    )
     max_pixels: int = option(50_000_000, "pixels that an image may have", ge=1)
     max_files: int = option(2_000_000, "files that an archive or folder may hold", ge=1)
     subset: dict[Literal["train", "validation", "test"], Annotated[int, Field(ge=1)]] = option(

@@ -110,6 +110,13 @@ class TrainConfig(BaseModel):
     denoise: Literal["none", "gaussian", "median"] = knob(
         "none", "filter over each image: Gaussian (sigma 0.5 pixels) or median (3x3)"
     )
+    image_size: int | None = knob(
+        None,
+        "side that images are resized to before the model sees them, on the device",
+        "pixels",
+        ge=8,
+        le=512,
+    )
     flip: Flip = knob(
         False, "augment: mirror left to right with probability 1/2, or alternating: in every other epoch"
     )

@@ -17,7 +17,7 @@ from cifarbench.errors import UserError
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Some rows of images (M, 3, 32, 32) uint8 and labels (M,) int64, all on one device.
+    """Some rows of images (M, 3, H, W) uint8 and labels (M,) int64, all on one device.
 
     The rows (N,) choose without copying, so that the images stay the pages of the file.
     """
@@ -62,6 +62,11 @@ class Data:
     test: ImageSet
     scale: Scaling
 
+    @property
+    def side(self) -> int:
+        """Of the images, in pixels."""
+        return self.train.images.shape[-1]
+
     def in_layout(self, memory_format: torch.memory_format) -> "Data":
         return replace(self, scale=replace(self.scale, memory_format=memory_format))
 
@@ -97,7 +102,7 @@ def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
 
 
 def read_parts(folder: Path, manifest: Manifest) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return images (N, 3, 32, 32) uint8 and labels (N,) of each part of a data set."""
+    """Return images (N, 3, H, W) uint8 and labels (N,) of each part of a data set."""
     names = ["train", "test"] if manifest.validation_images is None else ["train", "validation", "test"]
     try:
         with safe_open(folder / IMAGES, framework="pt") as file:

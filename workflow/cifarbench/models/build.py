@@ -1,11 +1,12 @@
 """Models: one file each, built here with the knobs that hold for all of them.
 
-Adding a model is adding a file; `catalogue` says what stands in it. Images are (N, 3, 32, 32).
+Adding a model is adding a file; `catalogue` says what stands in it. Images are (N, 3, side, side).
 """
 
 import importlib
 import json
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -14,34 +15,45 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
+from cifarbench.config.benchmark import SIDE
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import ModelSource, check_model_knobs, is_own, source_of
+from cifarbench.models.catalogue import (
+    SIDE_ARGUMENT,
+    ModelSource,
+    asks_for_side,
+    check_model_knobs,
+    is_own,
+    source_of,
+)
 from cifarbench.models.from_library import build_from_library
 from cifarbench.models.libraries import LibraryModel
-from cifarbench.models.measure import IMAGE_SHAPE
 from cifarbench.models.own import folder_on_path, import_file, naming_the_place
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # lazy ones become these
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def build_model(config: TrainConfig, classes: int, file: Path | None = None) -> nn.Module:
+def build_model(config: TrainConfig, classes: int, file: Path | None = None, side: int = SIDE) -> nn.Module:
     """Build the model that a config names, on the CPU, drawing its weights from torch's default generator.
 
-    `file` holds a model of the user's own; without it the name must be a built-in one. Raise UserError for a
-    model that cannot train.
+    `file` holds a model of the user's own; without it the name must be a built-in one. Images have `side`
+    pixels when they come. Raise UserError for a model that cannot train.
     """
     source = source_of(config.model, own=file)
     chosen = check_model_knobs(config, source)
     with folder_on_path(file) if file else nullcontext():
-        model = _built(source, classes, IMAGE_SHAPE[1], chosen)
-        check_forward(model, classes, source, training=False)  # lazy layers get their shapes
+        model = _built(source, classes, config.image_size or side, chosen)
+        if config.image_size:
+            model.register_forward_pre_hook(partial(resized, side=config.image_size))
+        check_forward(model, classes, source, side, training=False)  # lazy layers get their shapes
         set_batch_norm(model, config)
         initialise = INITIALIZATIONS.get(config.resolved("initialization"))
         if initialise:
             model.apply(initialise)
-    check_forward(model, classes, source, training=True)  # as it trains: nothing beside it is imported now
+    check_forward(
+        model, classes, source, side, training=True
+    )  # as it trains: nothing beside it is imported now
     return model.train()
 
 
@@ -54,6 +66,8 @@ def _built(source: ModelSource, classes: int, side: int, knobs: dict[str, Any]) 
         module = import_file(source)
     else:
         module = importlib.import_module(f"cifarbench.models.zoo.{source.stem}")
+    if asks_for_side(source):
+        knobs = {**knobs, SIDE_ARGUMENT: side}
     with naming_the_place(source, "build() fails"):
         model = module.build(classes, **knobs)
     if not isinstance(model, nn.Module):
@@ -63,15 +77,26 @@ def _built(source: ModelSource, classes: int, side: int, knobs: dict[str, Any]) 
     return model
 
 
+def resized(_model: nn.Module, arguments: tuple[Tensor], side: int) -> Tensor:
+    """Resize what a model is given."""
+    return interpolated(*arguments, side)
+
+
+def interpolated(images: Tensor, side: int) -> Tensor:
+    """Resize images (N, 3, H, W) to `side` pixels: bilinear, smoothed where that makes them smaller."""
+    smaller = side < images.shape[-1]
+    return nn.functional.interpolate(images, (side, side), mode="bilinear", antialias=smaller)
+
+
 def check_forward(
-    model: nn.Module, classes: int, source: ModelSource, training: bool, images: int = 2
+    model: nn.Module, classes: int, source: ModelSource, side: int, training: bool, images: int = 2
 ) -> None:
     """Run the model on some images, all zero, and leave it as it was. Raise UserError if that fails."""
-    mode = "training" if training else "evaluation"
+    mode, shape = "training" if training else "evaluation", (images, 3, side, side)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()} if training else {}
     model.train(training)
-    with naming_the_place(source, f"forward() fails in {mode} mode on images {(images, *IMAGE_SHAPE)}"):
-        output = model(torch.zeros(images, *IMAGE_SHAPE))
+    with naming_the_place(source, f"forward() fails in {mode} mode on images {shape}"):
+        output = model(torch.zeros(shape))
     for name, buffer in model.named_buffers() if training else ():
         buffer.copy_(buffers[name])
     dtype = torch.get_default_dtype()

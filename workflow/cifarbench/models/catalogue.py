@@ -4,7 +4,8 @@ A model is a Python file with a docstring (what it is, its source) and one funct
 
     def build(classes: int, *, width: float = 1.0, activation: str = "relu") -> nn.Module:
 
-whose keyword arguments are the model knobs that it takes, each with the model's own default.
+whose keyword arguments are the model knobs that it takes, each with the model's own default. One that must
+know how large its images are takes `image_size: int = 32`, too: the side, in pixels, that it will see.
 """
 
 import ast
@@ -20,6 +21,7 @@ from cifarbench.errors import UserError, suggest
 from cifarbench.models.libraries import STEMS, LibraryModel, check_arguments, class_of, library_model
 from cifarbench.models.sources import parse_source
 
+SIDE_ARGUMENT = "image_size"
 ModelSource = Path | LibraryModel  # a file, or what a library builds
 
 BUILTIN_MODELS = {
@@ -68,15 +70,20 @@ def model_knobs(source: ModelSource) -> dict[str, Any]:
     knobs = {
         argument.arg: ast.literal_eval(default)
         for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
-        if default is not None
+        if default is not None and argument.arg != SIDE_ARGUMENT
     }
-    without_default = {argument.arg for argument in build.args.kwonlyargs} - set(knobs)
+    without_default = {argument.arg for argument in build.args.kwonlyargs} - {*knobs, SIDE_ARGUMENT}
     for name in (*without_default, *(knobs.keys() - set(MODEL_KNOBS))):
         raise UserError(
             f"{path}: build(): keyword {name!r} is not allowed: give it a literal default and a name among "
             + ", ".join(MODEL_KNOBS)
         )
     return knobs
+
+
+def asks_for_side(path: Path) -> bool:
+    """Tell whether a model's file must know how large its images are."""
+    return SIDE_ARGUMENT in {argument.arg for argument in _build_function(path).args.kwonlyargs}
 
 
 def check_model_knobs(config: TrainConfig, source: ModelSource) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from cifarbench.models.measure import count_flops, count_parameters, layer_table
 NOTE = "parameters count BatchNorm's running statistics; MFLOPs are of the forward pass on one image"
 
 
-def print_models(classes: int) -> None:
+def print_models(classes: int, config: TrainConfig) -> None:
+    """List our models; all but the model stands in the config."""
     print(f"{'model':<12} {'parameters':>12} {'trainable':>12} {'MFLOPs':>9}  knobs; what it is")
     for name, path in BUILTIN_MODELS.items():
-        model = build_model(TrainConfig(model=name), classes)
+        model = build_model(config.model_copy(update={"model": name}), classes)
         total, trainable = count_parameters(model)
         knobs = ", ".join(model_knobs(path))
         print(f"{name:<12} {total:>12,} {trainable:>12,} {count_flops(model) / 1e6:>9.1f}  {knobs}")
@@ -27,7 +28,7 @@ def print_models(classes: int) -> None:
     print(NOTE)
 
 
-def print_library(library: str, search: str, classes: int) -> None:
+def print_library(library: str, search: str, classes: int, config: TrainConfig) -> None:
     """List the models of a library whose name has `search` in it, each with its sizes or why it has none."""
     names = [f"{library}/{name}" for name in sorted(files_by_name(library)) if search in name]
     if not names:
@@ -35,7 +36,7 @@ def print_library(library: str, search: str, classes: int) -> None:
     width = max(map(len, names))
     print(f"{'model':<{width}} {'parameters':>12} {'MFLOPs':>10}")
     for name in names:
-        print(f"{name:<{width}} {_sizes(TrainConfig(model=name), classes)}", flush=True)
+        print(f"{name:<{width}} {_sizes(config.model_copy(update={'model': name}), classes)}", flush=True)
     print(NOTE)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-IMAGE_SHAPE = (3, 32, 32)
+from cifarbench.config.benchmark import SIDE
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
@@ -16,17 +16,17 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     return sum(p.numel() for p in model.parameters()) + running, trainable
 
 
-def count_flops(model: nn.Module) -> int:
+def count_flops(model: nn.Module, side: int = SIDE) -> int:
     """Count floating-point operations of the forward pass on one image; a multiply-add is two."""
     training = model.training
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        model.eval()(torch.zeros(1, *IMAGE_SHAPE))
+        model.eval()(torch.zeros(1, 3, side, side))
     model.train(training)
     return counter.get_total_flops()
 
 
-def layer_table(model: nn.Module) -> list[tuple[str, str, tuple[int, ...], int]]:
+def layer_table(model: nn.Module, side: int = SIDE) -> list[tuple[str, str, tuple[int, ...], int]]:
     """Return (name, layer, output shape without the batch, parameters) of each layer, in order of use."""
     rows: list[tuple[str, str, tuple[int, ...], int]] = []
 
@@ -39,7 +39,7 @@ def layer_table(model: nn.Module) -> list[tuple[str, str, tuple[int, ...], int]]
     leaves = [(name, m) for name, m in model.named_modules() if name and not list(m.children())]
     handles = [note(name, module) for name, module in leaves]
     with torch.no_grad():
-        model.eval()(torch.zeros(1, *IMAGE_SHAPE))
+        model.eval()(torch.zeros(1, 3, side, side))
     for handle in handles:
         handle.remove()
     return rows

@@ -76,6 +76,8 @@ class DataFacts(_Part):
     """Of all training images, per channel, as fractions of 255; None in older records."""
     background: str | None = None
     """Behind transparent pixels; None in older records."""
+    image_size: int = 32
+    """Side of the images in pixels, before the knob of that name."""
     description: list[str] = []
     """What was decided when the data set was read, and what its reader must know; empty in older records."""
     warnings: list[str] = []

@@ -46,14 +46,14 @@ class TensorBoard:
         for n, mistake in enumerate(mistakes(record, folder, data_folder)):
             tag = f"wrong/{n:02}: {mistake.truth}, not {mistake.answer}"
             self.writer.add_image(tag, torch.tensor(mistake.image), last)
-        self.write_graph()
+        self.write_graph(record.data.image_size)
         self.writer.add_hparams(hyper_parameters(record.config), final_metrics(record), run_name=".")
 
-    def write_graph(self) -> None:
+    def write_graph(self, side: int) -> None:
         if self.model is None:  # a record has none
             return
         plain = copy.deepcopy(self.model).cpu().eval()
-        example = torch.zeros(1, 3, 32, 32, dtype=next(plain.parameters()).dtype)
+        example = torch.zeros(1, 3, side, side, dtype=next(plain.parameters()).dtype)
         try:
             assert self.writer is not None
             self.writer.add_graph(plain, example)

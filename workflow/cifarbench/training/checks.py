@@ -24,7 +24,7 @@ def check_start(config: TrainConfig, data: Data, model: nn.Module, source: Model
     make_optimizers(config, model)  # which refuses what finds no part of the model
     last = images_per_epoch(config, images) % config.batch_size or config.batch_size
     if last == 1:
-        check_single(config, len(data.manifest.classes), model, source)
+        check_single(config, len(data.manifest.classes), model, source, data.side)
 
 
 def check_augmentation(config: TrainConfig, side: int) -> None:
@@ -37,10 +37,10 @@ def check_augmentation(config: TrainConfig, side: int) -> None:
             )
 
 
-def check_single(config: TrainConfig, classes: int, model: nn.Module, source: ModelSource) -> None:
+def check_single(config: TrainConfig, classes: int, model: nn.Module, source: ModelSource, side: int) -> None:
     """Raise UserError if the model cannot train on a batch of one image, as some with BatchNorm cannot."""
     try:
-        check_forward(model, classes, source, training=True, images=1)
+        check_forward(model, classes, source, side, training=True, images=1)
     except UserError as error:
         advice = "choose another, or last_batch: drop" if config.batch_size > 1 else "choose a larger one"
         raise UserError(

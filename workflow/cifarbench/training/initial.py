@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.errors import UserError
-from cifarbench.models.build import build_model
+from cifarbench.models.build import build_model, interpolated
 from cifarbench.training.random_streams import draw_weights_of
 
 WHITENING_IMAGES, WHITENING_EPSILON = 5000, 5e-4  # as in airbench (Jordan, 2024)
@@ -19,13 +19,13 @@ CHUNK = 500  # images
 def initial_model(config: TrainConfig, data: Data, file: Path | None) -> nn.Module:
     """Build the model of a run, on the CPU, as it is before the first step."""
     draw_weights_of(config)
-    model = build_model(config, len(data.manifest.classes), file)
+    model = build_model(config, len(data.manifest.classes), file, data.side)
     if config.whitening:
-        whiten(model, data)
+        whiten(model, data, config.image_size)
     return model
 
 
-def whiten(model: nn.Module, data: Data) -> None:
+def whiten(model: nn.Module, data: Data, side: int | None = None) -> None:
     """Let the first convolution turn patches of the training images into uncorrelated numbers, and freeze it.
 
     Its filters are the directions in which patches vary, over the deviation there, and minus each (Jordan,
@@ -40,7 +40,7 @@ def whiten(model: nn.Module, data: Data) -> None:
             f"whitening: True needs a first convolution of {2 * size} filters, two for each value of its "
             f"patch; this model's has {first.out_channels}; remove it"
         )
-    variances, directions = torch.linalg.eigh(patch_covariance(first.kernel_size, data))
+    variances, directions = torch.linalg.eigh(patch_covariance(first.kernel_size, data, side))
     # Largest first; of the two signs, the one whose largest part is positive, on every machine.
     filters = (directions / (variances + WHITENING_EPSILON).sqrt()).T.flip(0)
     largest = filters.gather(1, filters.abs().argmax(1, keepdim=True))
@@ -50,7 +50,7 @@ def whiten(model: nn.Module, data: Data) -> None:
     first.weight.requires_grad_(False)
 
 
-def patch_covariance(kernel: tuple[int, ...], data: Data) -> Tensor:
+def patch_covariance(kernel: tuple[int, ...], data: Data, side: int | None) -> Tensor:
     """Return the second moments (C·h·w, C·h·w), float64, of patches of scaled training images.
 
     The images are evenly spaced, since a data set may be in the order of its classes.
@@ -60,7 +60,10 @@ def patch_covariance(kernel: tuple[int, ...], data: Data) -> Tensor:
     spaced = torch.arange(images_used, device=data.train.rows.device) * len(data.train) // images_used
     for positions in spaced.split(CHUNK):
         images, _ = data.train.batch(positions)
-        patches = F.unfold(data.scale(images).cpu().double(), kernel)  # (N, C·h·w, places)
+        scaled = data.scale(images).cpu().double()
+        if side:
+            scaled = interpolated(scaled, side)
+        patches = F.unfold(scaled, kernel)  # (N, C·h·w, places)
         total = total + torch.einsum("nip,njp->ij", patches, patches)
         count += len(patches) * patches.shape[2]
     return total / count

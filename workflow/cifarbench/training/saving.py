@@ -97,6 +97,7 @@ def data_facts(data: Data) -> DataFacts:
         mean=manifest.mean,
         std=manifest.std,
         background=manifest.background,
+        image_size=data.side,
         description=list(description(manifest)),
         warnings=list(warnings(manifest)),
     )

@@ -60,7 +60,7 @@ def train(
     model = initial_model(config, data, model_file)
     source = source_of(config.model, own=model_file)
     total, trainable = count_parameters(model)
-    facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model))
+    facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model, data.side))
     check_start(config, data, model, source)
     code = describe_code(source)
     known, fingerprint_seconds = timed(known_fingerprint, config, data, code, output, model_file)

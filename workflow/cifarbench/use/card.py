@@ -41,7 +41,7 @@ def card(record: Record, onnx_difference: float, checked_images: int) -> str:
         "## Limits",
         limits(record),
         "## How to load",
-        HOW_TO_LOAD,
+        HOW_TO_LOAD.replace("SIDE", str(record.data.image_size)),
         checked,
     ]
     return "\n\n".join(parts) + "\n"
@@ -100,8 +100,9 @@ def data(record: Record) -> str:
 
 
 def limits(record: Record) -> str:
+    side = record.data.image_size
     lines = [
-        "- Pictures are reduced to 32x32 pixels, and each gets one of the classes, whatever it shows.",
+        f"- Pictures are resized to {side}x{side}, and each gets one of the classes, whatever it shows.",
         "- Measured on images of the same source as those it was trained on; on others expect less.",
     ]
     if record.final.chosen_by == "best_test":
@@ -118,6 +119,6 @@ scale them themselves, and return logits; the classes are in `config.json` and t
 
 ```python
 import numpy, onnxruntime
-images = numpy.zeros((1, 3, 32, 32), numpy.uint8)
+images = numpy.zeros((1, 3, SIDE, SIDE), numpy.uint8)
 logits = onnxruntime.InferenceSession("model.onnx").run(None, {"images": images})[0]
 ```"""

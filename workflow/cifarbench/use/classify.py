@@ -20,7 +20,7 @@ STDIN = "-"
 
 
 class Read(NamedTuple):
-    """The pictures that could be read, by name, (N, 3, 32, 32) uint8, and a line on each of the others."""
+    """The pictures that could be read, by name, (N, 3, H, W) uint8, and a line on each of the others."""
 
     names: list[str]
     images: Images
@@ -52,7 +52,11 @@ def read_pictures(words: Sequence[str], options: ReadOptions) -> Read:
             faults.append(f"{name}: cannot be read: {error.strerror}")
         except UserError as error:
             faults.append(f"{name}: {error}")
-    return Read(names, np.stack(images) if images else np.empty((0, 3, 32, 32), np.uint8), faults)
+    return Read(
+        names,
+        np.stack(images) if images else np.empty((0, 3, options.image_size, options.image_size), np.uint8),
+        faults,
+    )
 
 
 def expand(word: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Write a trained run for use without this package: ONNX, torch.export, safetensors, a loader, a card.
 
-Each holds the normalisation of the run's images: a network takes pixels of 0..255, (N, 3, 32, 32) uint8 with
+Each holds the normalisation of the run's images: a network takes pixels of 0..255, (N, 3, H, W) uint8 with
 any N, and returns logits (N, classes).
 """
 
@@ -89,11 +89,13 @@ def as_program(network: nn.Module, images: Tensor, record: Record) -> ExportedPr
 
 def config_of(record: Record) -> dict[str, Any]:
     """Return what a user of the network must know, for config.json and the metadata of the files."""
+    side = record.data.image_size
     return {
         "run": record.run,
         "model": record.config.model,
         "classes": record.data.classes,
-        "input": "images: uint8 (batch, 3, 32, 32), red, green, blue",
+        "input": f"images: uint8 (batch, 3, {side}, {side}), red, green, blue",
+        "image_size": side,
         "output": "logits: float32 (batch, classes)",
     }
 

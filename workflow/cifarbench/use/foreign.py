@@ -45,7 +45,7 @@ def evaluate_weights(
     """Test the weights and write predictions and, last, `evaluated.json` into `output`."""
     cpu = torch.device("cpu")
     data = load(data_folder, config, cpu)
-    model = build_model(config, len(data.manifest.classes), model_file)
+    model = build_model(config, len(data.manifest.classes), model_file, data.side)
     fit(model, renamed(read_weights(weights), read_mapping(mapping)), weights)
     total, trainable = count_parameters(model)
     outputs = forward_all(model, data.test, data, make_loss(config, model), full_precision)
@@ -54,7 +54,9 @@ def evaluate_weights(
         weights_sha256=sha256_of(weights),
         config=config,
         data=data_facts(data),
-        model=ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model)),
+        model=ModelFacts(
+            parameters=total, trainable_parameters=trainable, flops=count_flops(model, data.side)
+        ),
         test=evaluate(outputs, len(data.manifest.classes)),
         environment=describe_environment(cpu, config.model),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -48,7 +48,7 @@ class Predictor:
         return self.record.data.classes
 
     def prepared(self, picture: Picture) -> Images:
-        """Return what the network sees of a picture, before it is scaled: (3, 32, 32) uint8."""
+        """Return what the network sees of a picture, before it is scaled: (3, H, W) uint8."""
         if isinstance(picture, bytes):
             return self.filtered(decode(picture, reading(self.record))[None])[0]
         try:
@@ -59,12 +59,12 @@ class Predictor:
             raise UserError(f"{picture}: {error}") from None
 
     def filtered(self, images: Images) -> Images:
-        """Return images as decoded, (N, 3, 32, 32) uint8, with the run's filter applied."""
+        """Return images as decoded, (N, 3, H, W) uint8, with the run's filter applied."""
         return denoised(torch.tensor(images), self.record.config.denoise).numpy()
 
     @torch.no_grad()
     def probabilities(self, images: Images) -> NDArray[np.float32]:
-        """Return the probability of each class for images as prepared, (N, 3, 32, 32) uint8."""
+        """Return the probability of each class for images as prepared, (N, 3, H, W) uint8."""
         parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
         return torch.cat([self.logits(part).softmax(1) for part in parts]).numpy()
 
@@ -89,7 +89,7 @@ def predictor(
 def load(trained: Trained, data: Path, own: Sequence[Path] = ()) -> Predictor:
     """Load a run; `own` are files of the user's own, among which that of the run's model is found."""
     record = trained.record
-    model = build_model(record.config, len(record.data.classes), file_of(record, own))
+    model = build_model(record.config, len(record.data.classes), file_of(record, own), record.data.image_size)
     path = trained.folder / WEIGHTS
     try:
         model.load_state_dict(load_file(path))
@@ -119,8 +119,8 @@ def file_of(record: Record, own: Sequence[Path]) -> Path | None:
 
 def reading(record: Record) -> ReadOptions:
     """Return how a run's data set had its pictures read."""
-    background = record.data.background
-    return ReadOptions() if background is None else ReadOptions(background=background)
+    known = {"background": record.data.background} if record.data.background else {}
+    return ReadOptions(**known, image_size=record.data.image_size)
 
 
 def statistics(record: Record, data: Path) -> tuple[list[float], list[float]]:

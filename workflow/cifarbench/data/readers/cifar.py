@@ -14,11 +14,13 @@ import numpy as np
 
 from cifarbench.data.archives import members, sha256_of_files
 from cifarbench.data.catalogue import Entry
-from cifarbench.data.readers.source import SIZE, Images, Labels, Request, Source
+from cifarbench.data.readers.official import in_colour
+from cifarbench.data.readers.source import Images, Labels, Request, Source
 from cifarbench.errors import UserError
 
 RECONSTRUCT = np.empty(0).__reduce__()[0]  # as NumPy's own pickles call it, wherever it stands
-PIXELS = 3 * SIZE * SIZE
+SIDE = 32
+PIXELS = 3 * SIDE * SIDE
 
 
 def read(entry: Entry, request: Request) -> Source:
@@ -39,7 +41,10 @@ def read(entry: Entry, request: Request) -> Source:
     except (KeyError, ValueError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: is not laid out as the official archive: {error}; fetch it again") from None
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    return Source(images, labels, *test, classes, found, False)
+    size, (test_images, test_labels) = request.options.image_size, test
+    return Source(
+        in_colour(images, size), labels, in_colour(test_images, size), test_labels, classes, found, False
+    )
 
 
 Batch = tuple[Images, Labels]
@@ -49,7 +54,7 @@ def _binary(layout: Mapping[str, Any], files: dict[str, bytes]) -> tuple[list[Ba
     def batch(name: str) -> Batch:
         records = np.frombuffer(files[f"{name}.bin"], np.uint8).reshape(-1, layout["label_bytes"] + PIXELS)
         labels = records[:, layout["label_bytes"] - 1].astype(np.int64)
-        return records[:, layout["label_bytes"] :].reshape(-1, 3, SIZE, SIZE), labels
+        return records[:, layout["label_bytes"] :].reshape(-1, 3, SIDE, SIDE), labels
 
     classes = files[layout["binary_names"]].decode().split()
     return [batch(name) for name in layout["train"]], batch(layout["test"]), classes
@@ -62,7 +67,7 @@ def _python(layout: Mapping[str, Any], files: dict[str, bytes]) -> tuple[list[Ba
     def batch(name: str) -> Batch:
         content = load(name)
         labels = content.get(b"fine_labels", content.get(b"labels"))
-        images = np.asarray(content[b"data"], np.uint8).reshape(-1, 3, SIZE, SIZE)
+        images = np.asarray(content[b"data"], np.uint8).reshape(-1, 3, SIDE, SIDE)
         return images, np.asarray(labels, np.int64)
 
     meta = load(layout["python_names"])

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.packed import printable
-from cifarbench.data.readers.source import SIZE, Images
+from cifarbench.data.readers.source import Images
 from cifarbench.errors import UserError
 
 # Pillow knows many more, some of which start other programs (EPS starts Ghostscript).
@@ -27,7 +27,7 @@ Image.MAX_IMAGE_PIXELS = None  # `max_pixels` stands in its place
 
 
 def decode(content: bytes, options: ReadOptions | None = None) -> Images:
-    """Return a picture of FORMATS, upright, in RGB and resized, as (3, 32, 32) uint8.
+    """Return a picture of FORMATS, upright, in RGB and resized, as (3, H, W) uint8.
 
     Raise UserError, without the picture's name, for what is no such picture.
     """
@@ -46,9 +46,10 @@ def decoded(content: bytes, options: ReadOptions) -> tuple[Images, str]:
     except Exception as error:  # each format fails in its own ways, on what anybody may have written
         reason = printable(str(error).split(" <")[0]) or type(error).__name__
         raise UserError(f"is no image that can be read ({reason})") from None
-    if upright.size != (SIZE, SIZE):
-        upright = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(upright).transpose(2, 0, 1), kind  # (32, 32, 3) -> (3, 32, 32)
+    size = (options.image_size,) * 2
+    if upright.size != size:
+        upright = upright.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(upright).transpose(2, 0, 1), kind  # (H, W, 3) -> (3, H, W)
 
 
 def _open(content: bytes, options: ReadOptions) -> tuple[Image.Image, str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cifarbench.data.catalogue import Entry
 from cifarbench.data.readers.official import in_colour, official_files
-from cifarbench.data.readers.source import SIZE, Request, Source
+from cifarbench.data.readers.source import Request, Source
 from cifarbench.errors import UserError
 
 UNSIGNED_BYTES = 8
@@ -23,10 +23,11 @@ UNSIGNED_BYTES = 8
 def read(entry: Entry, request: Request) -> Source:
     files, sha256 = official_files(entry, request)
     train_images, train_labels, test_images, test_labels = (read_idx(path) for path in files)
+    size = request.options.image_size
     return Source(
-        in_colour(train_images, SIZE),
+        in_colour(train_images, size),
         train_labels.astype(np.int64),
-        in_colour(test_images, SIZE),
+        in_colour(test_images, size),
         test_labels.astype(np.int64),
         entry.layout["classes"],
         sha256,

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from cifarbench.config.benchmark import ReadOptions
 
-SIZE = 32  # pixels, of each side
-
-Images = NDArray[np.uint8]  # (N, 3, 32, 32)
+Images = NDArray[np.uint8]  # (N, 3, H, W)
 Labels = NDArray[np.int64]  # (N,)
 
 

@@ -25,7 +25,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
     return layer
 
 
-def build(classes: int, *, width: float = 1.0, activation: str = "gelu") -> nn.Module:
+def build(classes: int, *, width: float = 1.0, activation: str = "gelu", image_size: int = 32) -> nn.Module:
     c1, c2 = scaled(64, width), scaled(256, width)
 
     def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -49,7 +49,7 @@ def build(classes: int, *, width: float = 1.0, activation: str = "gelu") -> nn.M
         block(24, c1),  # (N, c1, 15, 15)
         block(c1, c2),  # (N, c2, 7, 7)
         block(c2, c2),  # (N, c2, 3, 3)
-        nn.MaxPool2d(3),
+        nn.MaxPool2d((image_size - 1) // 8),
         nn.Flatten(),  # (N, c2)
         head,
         Divide(9),

@@ -5,8 +5,14 @@ from torch import nn
 from cifarbench.models.layers import activation_layer, scaled
 
 
-def build(classes: int, *, width: float = 1.0, activation: str = "relu", dropout: float = 0.5) -> nn.Module:
+def build(
+    classes: int, *, width: float = 1.0, activation: str = "relu", dropout: float = 0.5, image_size: int = 32
+) -> nn.Module:
     c1, c2, c3, hidden = (scaled(n, width) for n in (96, 256, 384, 2048))
+
+    side = image_size
+    for border in (2, 2, 0):  # that convolutions cut off before each pooling
+        side = (side - border - 1) // 2
 
     def conv(inputs: int, outputs: int, *between: nn.Module, padding: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, padding=padding), *between, activation_layer(activation)]
@@ -24,7 +30,7 @@ def build(classes: int, *, width: float = 1.0, activation: str = "relu", dropout
         *conv(c3, c2, padding=1),
         nn.MaxPool2d(3, 2),
         nn.Flatten(),  # (N, c2, 2, 2) -> (N, 4 c2)
-        *linear(4 * c2),
+        *linear(side**2 * c2),
         *linear(hidden),
         nn.Linear(hidden, classes),
     )

@@ -9,8 +9,14 @@ from cifarbench.models.layers import activation_layer, scaled
 
 
 def build(
-    classes: int, *, width: float = 1.0, activation: str = "relu", conv_activation: bool = True
+    classes: int,
+    *,
+    width: float = 1.0,
+    activation: str = "relu",
+    conv_activation: bool = True,
+    image_size: int = 32,
 ) -> nn.Module:
+    side = ((image_size - 4) // 2 - 4) // 2  # after both convolutions and poolings: 5 of 32
     c1, c2, f1, f2 = (scaled(n, width) for n in (6, 16, 120, 84))
 
     def after_conv() -> nn.Module:
@@ -24,7 +30,7 @@ def build(
         after_conv(),
         nn.MaxPool2d(2),
         nn.Flatten(),  # (N, c2, 5, 5) -> (N, 25 c2)
-        nn.Linear(25 * c2, f1),
+        nn.Linear(side**2 * c2, f1),
         activation_layer(activation),
         nn.Linear(f1, f2),
         activation_layer(activation),

@@ -27,7 +27,7 @@ class Scale(nn.Module):
         return x * self.factor
 
 
-def build(classes: int, *, width: float = 1.0, activation: str = "relu") -> nn.Module:
+def build(classes: int, *, width: float = 1.0, activation: str = "relu", image_size: int = 32) -> nn.Module:
     c1, c2, c3, c4 = (scaled(n, width) for n in (64, 128, 256, 512))
 
     def conv(inputs: int, outputs: int) -> nn.Sequential:
@@ -47,7 +47,7 @@ def build(classes: int, *, width: float = 1.0, activation: str = "relu") -> nn.M
         conv(c3, c4),
         nn.MaxPool2d(2),  # (N, c4, 4, 4)
         Residual(conv(c4, c4), conv(c4, c4)),
-        nn.MaxPool2d(4),
+        nn.MaxPool2d(image_size // 8),
         nn.Flatten(),  # (N, c4)
         nn.Linear(c4, classes, bias=False),
         Scale(0.125),

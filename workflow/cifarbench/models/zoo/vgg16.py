@@ -18,6 +18,7 @@ def build(
     activation: str = "relu",
     dropout: float = 0.2,
     classifier: str = "mlp",
+    image_size: int = 32,
 ) -> nn.Module:
     layers: list[nn.Module] = []
     features = 3
@@ -28,6 +29,7 @@ def build(
             features = channels
         layers += [nn.MaxPool2d(2), nn.Dropout(dropout)]
     layers += [nn.Flatten()]  # (N, 512, 1, 1) -> (N, 512)
+    features *= max(1, image_size // 32) ** 2
     if classifier == "mlp":
         for _ in range(2):
             hidden = scaled(512, width)
