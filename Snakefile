@@ -21,6 +21,7 @@ rule all:
 include: "rules/plan.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/adopt.smk"
 
 
 if JOBS.most_looks:

@@ -27,7 +27,14 @@ cifarbench.machine.prefer_this_python()
 shell.prefix("trap : TERM; ")
 
 try:
-    JOBS = cifarbench.sweep.jobs.Jobs(config, internals.config_files(workflow))
+    JOBS = cifarbench.sweep.jobs.Jobs(config, internals.config_files(workflow), internals.forced())
+    if JOBS.config.known:
+        import cifarbench.analysis.adopt  # only here, because tables take a second to read
+
+        known = cifarbench.analysis.adopt.of_jobs(JOBS)
+        JOBS.adopted = set(known.runs)
+        if internals.is_main(workflow):
+            print(*known.in_words(), sep="\n", file=sys.stderr)
 except cifarbench.errors.UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -14,6 +14,7 @@ rule partial:
     """Render the report from the runs that are done so far; it says what is missing."""
     input:
         "results/plan.json",
+        JOBS.adopted_records(),
     log:
         "results/partial.log",
     conda:
@@ -35,6 +36,6 @@ rule published:
 
 
 onerror:
-    # What is done is worth a look, whatever failed.
-    if Path("results/plan.json").exists():
+    # What is done is worth a look, whatever failed; but not in place of known results that are not taken yet.
+    if all(Path(file).exists() for file in ["results/plan.json", *JOBS.adopted_records()]):
         shell(cifarbench.sweep.jobs.PARTIAL_REPORT)

@@ -22,7 +22,7 @@ rule plan:
         "../envs/cifarbench.yaml"
     params:
         # A function, for its text has braces that Snakemake would fill in.
-        config=lambda _: JOBS.config.model_dump_json(exclude_defaults=True),
+        config=lambda _: JOBS.config.model_dump_json(exclude_defaults=True, exclude={"known"}),
     shell:
         r"""
         python -m cifarbench plan - --output {output} <<<{params.config:q} >{log} 2>&1

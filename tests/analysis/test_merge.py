@@ -46,6 +46,7 @@ def test_a_table_merged_with_itself_stays_and_may_be_written_over(halves: list[P
 
 def one_more_right(row: pd.Series) -> None:
     row["final.test.top1"] += 1 / row["final.test.images"]
+    row["correct"] = None
     row["epochs"][int(row["final.epoch"]) - 1]["test_accuracy"] = row["final.test.top1"]
 
 
@@ -66,7 +67,7 @@ def other_images(row: pd.Series) -> None:
     [
         (
             one_more_right,
-            r": test accuracy 0\.\d+ in \S+ and 0\.\d+ in \S+; leave out the table",
+            r": test accuracy 0\.\d+ in \S+ and 0\.\d+ in \S+; leave out what is wrong",
         ),
         (half_an_image, "is no share of 10000 images; the table was changed"),
         (not_in_the_curve, "in its curve; the table was changed"),

@@ -85,11 +85,18 @@ def read_model(kind: type[M], path: Path, maker: str, upgrade: Upgrade | None = 
     Raise UserError naming the file and the first fault.
     """
     try:
-        return _validated(kind, path.read_bytes(), upgrade)
+        text = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; make it with `{maker}`") from None
+    return parse_model(kind, text, str(path), maker, upgrade)
+
+
+def parse_model(kind: type[M], text: bytes, where: str, maker: str, upgrade: Upgrade | None = None) -> M:
+    """Read JSON as `read_model` does; `where` it comes from stands in the error."""
+    try:
+        return _validated(kind, text, upgrade)
     except ValidationError as error:
-        fault = explain(error, str(path)).splitlines()[0]
+        fault = explain(error, where).splitlines()[0]
         raise UserError(f"{fault} (written by another version? make it again with `{maker}`)") from None
 
 

@@ -69,7 +69,7 @@ def is_timed(row: Mapping[str, Any]) -> bool:
 def timed(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs whose times may be ranked."""
     told = runs.reindex(columns=["status", "times"]).to_dict("records")
-    return runs[[is_timed(row) for row in told]]
+    return runs[np.array([is_timed(row) for row in told], dtype=bool)]
 
 
 def _check_values(column: pd.Series, kind: Any, path: Path) -> None:

@@ -1,16 +1,19 @@
 """Tables of results put together: what one machine, person or evening trained beside that of another."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cifarbench.analysis.columns import DONE
-from cifarbench.analysis.table import read_table, write_table
+from cifarbench.analysis.table import bits, read_table, records_in, write_table
 from cifarbench.errors import UserError
+from cifarbench.records.fingerprint import first_difference
+from cifarbench.records.record import Record, Repetition
 
-# Two records of one run are the same training if these agree; its times may differ.
+# Two records of one run are the same training if these agree.
 RESULT = ("final.test.top1", "final.test.loss", "data.images_sha256")
 SHARE = 1e-6  # of an image, by which rounding may miss a whole number of them
 TIES = 0.001  # of the images, which rounding may decide otherwise from the epoch's test to the last one
@@ -21,8 +24,9 @@ log = logging.getLogger(__name__)
 def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
     """Write and return one table of all runs, in the order in which the tables have them.
 
-    A run with a record comes before one without; of two equal records the first stays. Raise UserError for
-    two records of one run that differ, for data of one name that differ, and for figures that do not fit.
+    A run with a record comes before one without; of two records the first stays, and tells of the other if
+    that is another training. Raise UserError for two that should be the same and differ, for data of one
+    name that differ, and for figures that do not fit.
     """
     tables = [read_table(path).assign(source=str(path)) for path in paths]
     for table in tables:
@@ -30,7 +34,7 @@ def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
     rows = pd.concat(tables, ignore_index=True)
     done = rows[rows["status"].isin(DONE)]
     check_data(done)
-    check_repeated(done)
+    rows = with_repeated(rows, repetitions(done))
     ranked = rows.assign(empty=~rows["status"].isin(DONE), place=range(len(rows)))
     kept = ranked.sort_values(["empty", "place"]).drop_duplicates("run")
     order = {run: place for place, run in enumerate(rows["run"].unique())}
@@ -43,7 +47,8 @@ def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
 
 
 def check_figures(done: pd.DataFrame) -> None:
-    """Refuse an accuracy that is no share of the images, or that the learning curve does not have."""
+    """Refuse an accuracy that is no share of the images, or that the learning curve or the bits of the images
+    do not have."""
     for _, row in done.iterrows():
         right = row["final.test.top1"] * row["final.test.images"]
         if abs(right - round(right)) > SHARE:
@@ -56,6 +61,12 @@ def check_figures(done: pd.DataFrame) -> None:
             raise UserError(
                 f"{row['source']}: run {row['run']}: accuracy {row['final.test.top1']:.4f} at the end, but "
                 f"{curve:.4f} in its curve; the table was changed, collect it again"
+            )
+        correct = row.get("correct")
+        if isinstance(correct, bytes) and bits(correct) != round(right):
+            raise UserError(
+                f"{row['source']}: run {row['run']}: {round(right)} images are right by its accuracy, but "
+                f"{bits(correct)} by what it keeps of each; the table was changed, collect it again"
             )
 
 
@@ -71,12 +82,59 @@ def check_data(done: pd.DataFrame) -> None:
             )
 
 
-def check_repeated(done: pd.DataFrame) -> None:
-    """Refuse two records of one run with other figures."""
+def repetitions(done: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Return by run what else was trained of it than its first record: elsewhere, or at another time.
+
+    Raise UserError for two records of a run that should be the same and are not.
+    """
+    found = {}
     for run, group in done[done["run"].duplicated(keep=False)].groupby("run", sort=False):
-        different = group.drop_duplicates(list(RESULT))
-        if len(different) > 1:
-            told = " and ".join(
-                f"{row['final.test.top1']:.4f} in {row['source']}" for _, row in different.head(2).iterrows()
-            )
-            raise UserError(f"run {run}: test accuracy {told}; leave out the table that is wrong")
+        rows = group.drop_duplicates([*RESULT, "finished"])
+        sources, (first, *others) = rows["source"].tolist(), records_in(rows)
+        for source, other in zip(sources[1:], others, strict=True):
+            if not may_differ(first, other):
+                one, two = (f"{record.final.test.top1:.4f} in" for record in (first, other))
+                raise UserError(
+                    f"run {run}: test accuracy {one} {sources[0]} and {two} {source}; leave out what is wrong"
+                )
+        told = [
+            one
+            for source, record in zip(sources, [first, *others], strict=True)
+            for one in ([] if record is first else [repetition(record, source)]) + record.repeated
+        ]
+        distinct = {one.finished: one for one in reversed(told) if one.finished != first.finished}
+        if distinct:
+            found[str(run)] = [one.model_dump() for one in reversed(distinct.values())]
+    return found
+
+
+def may_differ(first: Record, other: Record) -> bool:
+    """Tell whether these are two trainings of one run, with the same figures or, by fingerprints that agree,
+    differing by the rounding of their machines."""
+    if first.data.images_sha256 != other.data.images_sha256 or first.finished == other.finished:
+        return False
+    if (first.final.test.top1, first.final.test.loss) == (other.final.test.top1, other.final.test.loss):
+        return True
+    both = first.fingerprint, other.fingerprint
+    if both[0] is None or both[1] is None or both[0].rule != both[1].rule:
+        return False
+    return first_difference(both[0], both[1]) is None
+
+
+def repetition(record: Record, source: str) -> Repetition:
+    return Repetition(
+        source=source,
+        test_accuracy=record.final.test.top1,
+        test_loss=record.final.test.loss,
+        device_name=record.environment.device_name,
+        finished=record.finished,
+    )
+
+
+def with_repeated(rows: pd.DataFrame, found: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """Return the rows with what is found of each run, in place of what it told before."""
+    if not found:
+        return rows
+    before = rows["repeated"] if "repeated" in rows else [None] * len(rows)
+    told = [found.get(run) or own for run, own in zip(rows["run"], before, strict=True)]
+    return rows.assign(repeated=told)

@@ -7,6 +7,7 @@ without a record keeps its row, with the status `missing`, its state as `cifarbe
 last words of its log. One bad file costs one run: it is `missing`, too, with the state `broken`.
 """
 
+import base64
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,17 +17,17 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from cifarbench.analysis.columns import check_columns, model_in
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError, explain
-from cifarbench.files import atomic
+from cifarbench.files import atomic, read_model
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
-from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
+from cifarbench.records.folder import ADOPTED, LOG, PREDICTIONS, RECORD
 from cifarbench.records.older import VERSION, upgraded_table
-from cifarbench.records.record import Evaluation, Record, read_record
+from cifarbench.records.record import Evaluation, Kept, Record, read_record
 from cifarbench.sweep.status import without_record
 
 MISSING, BROKEN = "missing", "broken"
@@ -66,6 +67,8 @@ def collect_run(run: Run, path: Path) -> dict[str, object]:
         if record.run != run.id:
             raise UserError(f"{path}: is the record of run {record.run!r}")
         predictions = of_predictions(path.with_name(PREDICTIONS), record.final.test)
+        if record.adopted and predictions["correct"] is None:
+            predictions = of_adopted(path.with_name(ADOPTED), record.final.test)
     except UserError as error:
         log.warning("%s; this run counts as missing: remove %s and train it again", error, path.parent)
         return missing(run, BROKEN, str(error))
@@ -97,12 +100,32 @@ def of_predictions(path: Path, test: Evaluation) -> dict[str, Any]:
 
     Raise UserError for predictions that are not those of the record.
     """
+    return tested(path.read_bytes(), str(path), test) if path.exists() else {"correct": None}
+
+
+def of_adopted(path: Path, test: Evaluation) -> dict[str, Any]:
+    """Return the same of a run that was adopted from a table, which has no predictions."""
     if not path.exists():
         return {"correct": None}
+    kept = read_model(Kept, path, "cifarbench adopt")
+    if kept.correct is None:
+        return {"correct": None}
+    correct = base64.b64decode(kept.correct)
+    if bits(correct) != round(test.top1 * test.images):
+        raise UserError(f"{path}: {bits(correct)} are right, but {test.top1:.4f} by the record beside it")
+    return {"correct": correct, "calibration": kept.calibration}
+
+
+def bits(correct: bytes) -> int:
+    return int.from_bytes(correct).bit_count()
+
+
+def tested(content: bytes, path: str, test: Evaluation) -> dict[str, Any]:
+    """Return the same of the content of the file at `path`."""
     try:
-        saved = load_file(path)
+        saved = load(content)
         label, predicted, confidence = (saved[name] for name in ("label", "predicted", "probability"))
-    except (OSError, SafetensorError, KeyError) as error:
+    except (SafetensorError, KeyError) as error:
         raise UserError(f"{path}: cannot be read as predictions: {error}") from None
     shapes = {part.shape for part in (label, predicted, confidence)}
     if shapes != {(test.images,)} or not np.isfinite(confidence).all():

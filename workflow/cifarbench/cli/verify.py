@@ -8,7 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from cifarbench.analysis.table import read_table, records_in
+from cifarbench.analysis.known import read_known
+from cifarbench.analysis.table import records_in
 from cifarbench.cli.arguments import config_in
 from cifarbench.cli.progress import RUNS, working
 from cifarbench.errors import UserError
@@ -33,7 +34,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         default=Path("results/plan.json"),
-        help="plan, table that `collect` wrote, or a config, if it has models of its own "
+        help="plan, table that `collect` wrote, archive of runs, or a config, if it has models of its own "
         "(default: results/plan.json)",
     )
     verb.add_argument(
@@ -71,8 +72,8 @@ def run(args: argparse.Namespace) -> None:
 
 def recorded(what: Path, runs: Path | None) -> tuple[list[Record], dict[str, Path], Path]:
     """Return the records, the files of their models, and the folder that says what is verified."""
-    if what.suffix == ".parquet":
-        return records_in(read_table(what)), BUILTIN_MODELS, what.parent
+    if what.exists() and what.suffix not in (".json", ".yaml", ".yml"):
+        return records_in(read_known(what)), BUILTIN_MODELS, what.parent
     if what.suffix == ".json":
         folder = runs or what.parent / "runs"
         return records_of(read_plan(what), folder), BUILTIN_MODELS, folder.parent

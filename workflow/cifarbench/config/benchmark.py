@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cifarbench.config.text import PathText, Prose, Slug
 from cifarbench.errors import UserError, explain, shown
@@ -69,6 +69,27 @@ def is_url(source: str | None) -> bool:
 Target = Annotated[float, Field(gt=0, lt=1)]  # a share of the images
 
 
+class Known(_Strict):
+    """Results that are there already: a table that `collect` wrote, or an archive or folder of runs."""
+
+    table: PathText = Field(description="path of a Parquet table, a zip, a tar or a folder of runs")
+    times: Literal["alone", "shared"] = Field(
+        "alone", description="shared where the machine did other work meanwhile: told, and never ranked"
+    )
+
+    def as_text(self) -> str:
+        """Write it as a word of a command line, as short as it may be."""
+        return self.table if self == Known(table=self.table) else self.model_dump_json()
+
+
+def _as_known(value: Any) -> Any:
+    return {"table": value} if isinstance(value, str) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value  # as `--config known=...` has it
+
+
 class Study(_Strict):
     """A question and the runs that answer it. What varies between the runs is what is studied."""
 
@@ -114,6 +135,10 @@ class Config(_Strict):
         lt=2**31,
         description="refuse to plan more runs than this",
     )
+    known: Annotated[
+        list[Annotated[Known, BeforeValidator(_as_known, json_schema_input_type=PathText | Known)]],
+        BeforeValidator(_as_list, json_schema_input_type=PathText | list[PathText | Known]),
+    ] = Field([], description="results whose runs are taken instead of trained, where that is the same")
     track: list[Tracker] = Field(
         [], description="where to write how each training goes, too; changes neither runs nor their ids"
     )
@@ -134,7 +159,12 @@ def parse(data: Any, where: str = "config") -> Config:
 
 def _keys_at(error: ValidationError) -> list[str]:
     place = [key for key in error.errors()[0]["loc"][:-1] if isinstance(key, str)]
-    kinds: dict[str, type[BaseModel]] = {"models": OwnModel, "datasets": Dataset, "studies": Study}
+    kinds: dict[str, type[BaseModel]] = {
+        "models": OwnModel,
+        "datasets": Dataset,
+        "known": Known,
+        "studies": Study,
+    }
     return list(kinds.get(place[-1] if place else "", Config).model_fields)
 
 
@@ -150,6 +180,7 @@ def locate(config: Config, folders: list[Path]) -> Config:
     return config.model_copy(
         update={
             "models": [m.model_copy(update={"file": find(m.file)}) for m in config.models],
+            "known": [k.model_copy(update={"table": find(k.table)}) for k in config.known],
             "claims": find(config.claims),
             "datasets": [d.model_copy(update={"source": find(d.source)}) for d in config.datasets],
         }

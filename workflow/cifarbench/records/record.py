@@ -9,11 +9,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.files import read_model, write_text
+from cifarbench.files import parse_model, read_model, write_text
 from cifarbench.records.folder import RECORD
 from cifarbench.records.older import upgraded_record
 
 Fraction = float  # of 1
+MAKER = "cifarbench train"
 
 
 class _Part(BaseModel):
@@ -156,6 +157,16 @@ class Adopted(_Part):
     """How it is known that the code here trains it the same."""
 
 
+class Kept(_Part):
+    """What is kept of an adopted run beside its record: how it was verified, and of the table that it comes
+    from what `collect` would read from the predictions."""
+
+    verified: str
+    correct: str | None = None
+    """A bit for each test image, eight to a byte, in base64."""
+    calibration: dict[str, list[float]] = {}
+
+
 class Repetition(_Part):
     """The same run trained once more, independently, by code that behaves alike."""
 
@@ -205,4 +216,8 @@ def write_record(record: Record, folder: Path) -> None:
 
 
 def read_record(path: Path) -> Record:
-    return read_model(Record, path, "cifarbench train", upgraded_record)
+    return read_model(Record, path, MAKER, upgraded_record)
+
+
+def parse_record(text: bytes, where: str) -> Record:
+    return parse_model(Record, text, where, MAKER, upgraded_record)

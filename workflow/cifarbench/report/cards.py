@@ -6,12 +6,14 @@ Facts that many runs share are kept once; page.js lays a card out when its row i
 import shlex
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cifarbench.analysis.results import Results
 from cifarbench.config.benchmark import Dataset
 from cifarbench.config.flags import flags
 from cifarbench.data.catalogue import downloads, read_flags
+from cifarbench.records.metrics import METRICS
 from cifarbench.report.citation import citation
 from cifarbench.sweep.staleness import standings
 
@@ -61,8 +63,20 @@ def facts_of(row: dict[str, Any]) -> dict[str, str]:
         for column, value in row.items()
         if str(column).startswith(VERSIONS) and known(value)
     ]
+    if known(row.get("adopted.source")):
+        said["Adopted"] = f"from {row['adopted.source']}, {row['adopted.verified']}"
+    if row.get("times") == "shared":
+        said["Times"] = "beside other work on the machine, so not ranked"
+    repeated: Any = row.get("repeated")
+    if np.ndim(repeated):
+        said["Trained again"] = "; ".join(again(one) for one in repeated)
     data = f"{row['data.name']}, sha256 of the images {row['data.images_sha256']}"
     return {"Data": data, **said, "Versions": ", ".join(versions)}
+
+
+def again(repeated: dict[str, Any]) -> str:
+    accuracy = METRICS["test_accuracy"].write(repeated["test_accuracy"])
+    return f"{accuracy} on {repeated['device_name']}, {repeated['finished'][:10]}, from {repeated['source']}"
 
 
 def known(value: Any) -> bool:

@@ -4,9 +4,10 @@ import functools
 import json
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from cifarbench.plan.grid import Run
 from cifarbench.plan.looks import as_of, read_looks, stages
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
-from cifarbench.records.folder import RECORD
+from cifarbench.records.folder import ADOPTED, RECORD, WEIGHTS
 from cifarbench.records.record import read_record
 
 RESULTS = Path("results")
@@ -116,14 +117,20 @@ def _rates(model: str, runs_folder: Path) -> Iterator[float]:
                 yield record.images_per_second
 
 
+def names_run(names: Collection[str], run: str) -> bool:
+    """Tell whether rules and files mean the training of a run."""
+    return "train" in names or any(run in Path(name).parts for name in names)
+
+
 class Jobs:
     """The plan of a config, and its jobs by the names that stand in their paths.
 
     Raise UserError for a fault in the config, or a name that it does not have.
     """
 
-    def __init__(self, data: Any, files: Sequence[Path]) -> None:
-        """`data` is what Snakemake has read from `files`, and what its call has changed of it.
+    def __init__(self, data: Any, files: Sequence[Path], forced: Collection[str] = ()) -> None:
+        """`data` is what Snakemake has read from `files`, and what its call has changed of it; `forced` the
+        rules and files of --forcerun.
 
         A relative path is looked for in the working directory, then beside each file.
         """
@@ -133,10 +140,22 @@ class Jobs:
         self.plan = make_plan(self.config)
         check_sources(self.plan.datasets)
         self.runs = {run.id: run for run in self.plan.runs}
-        self.packs = packs(self.plan.runs, self.config.pack, stages(self.plan))
+        self.adopted: Collection[str] = ()
+        """Runs that rule `adopt` takes from known results; set before anything else is asked."""
+        self.forced = [run for run in self.runs if names_run(forced, run)]
+        """Runs that --forcerun names: they are trained."""
         self.datasets = {dataset.name: dataset for dataset in self.plan.datasets}
-        self._pack_of = {run: pack for pack, runs in self.packs.items() for run in runs}
         self._own_models = {model.name: model.file for model in self.config.models}
+
+    @cached_property
+    def packs(self) -> dict[str, list[str]]:
+        """Return the runs of each pack; none of those that are adopted."""
+        left = [run for run in self.plan.runs if run.id not in self.adopted]
+        return packs(left, self.config.pack, stages(self.plan))
+
+    @cached_property
+    def _pack_of(self) -> dict[str, str]:
+        return {run: pack for pack, runs in self.packs.items() for run in runs}
 
     def track_flags(self) -> str:
         """Return what tells a training where to write how it goes, too; no reason to train again."""
@@ -156,9 +175,27 @@ class Jobs:
                 return
 
     def records(self, looks: int | None = None) -> list[str]:
-        """Return the records that are wanted after the looks that there are, or the first few of them."""
-        plan = as_of(self.plan, read_looks(RESULTS)[:looks])
-        return [f"{RUNS}/{run.id}/{RECORD}" for run in plan.runs]
+        """Return what must be there after the looks that there are, or the first few of them: the record of
+        each run, and of one that was adopted before and now is not the weights, so that it is trained."""
+        runs = [run.id for run in as_of(self.plan, read_looks(RESULTS)[:looks]).runs]
+        left = (run for run in runs if run not in self.adopted and (RUNS / run / ADOPTED).exists())
+        return [f"{RUNS}/{run}/{RECORD}" for run in runs] + [f"{RUNS}/{run}/{WEIGHTS}" for run in left]
+
+    def adopted_records(self) -> list[str]:
+        return [f"{RUNS}/{run}/{RECORD}" for run in self.runs if run in self.adopted]
+
+    def adopted_manifests(self) -> list[str]:
+        """Return the manifests of the images that adopted runs are compared by."""
+        return sorted({self.train(run).manifest for run in self.adopted})
+
+    def known_flags(self) -> list[str]:
+        """Return the known results and the files of own models, as `cifarbench adopt` takes them."""
+        own = [flag for name, file in self._own_models.items() for flag in ("--model-file", f"{name}={file}")]
+        return [*(known.as_text() for known in self.config.known), *own]
+
+    def but_flags(self) -> str:
+        """Return what rule `adopt` leaves alone; no reason to adopt again."""
+        return " ".join(f"--but {run}" for run in self.forced)
 
     def train(self, run: str) -> Training:
         if run not in self.runs:

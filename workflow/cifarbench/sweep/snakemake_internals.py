@@ -30,6 +30,18 @@ def config_files(workflow: Any) -> list[Path]:
     return [Path(file) for file in workflow.configfiles]
 
 
+def forced() -> set[str]:
+    """Return the rules and files after --forcerun, which Snakemake tells a Snakefile of too late."""
+    found, inside = set[str](), False
+    for word in sys.argv[1:]:
+        if word.startswith("-"):
+            option, _, word = word.partition("=")
+            inside = option in ("-R", "--forcerun")
+        if inside and word:
+            found.add(word)
+    return found
+
+
 def trains_here(workflow: Any) -> bool:
     """Tell whether the jobs run on this machine; those of a dry run may run on any."""
     return not workflow.non_local_exec_or_dryrun

@@ -64,8 +64,11 @@ def named(runs: Path, word: str) -> Trained:
     if trained.record.status == "diverged":
         raise UserError(f"run: {word!r} diverged, so its weights say nothing; choose another")
     if not trained.usable:
+        adopted = trained.record.adopted
+        because = f", because it was adopted from {adopted.source}" if adopted else ""
         raise UserError(
-            f"run: {word!r} has no {WEIGHTS} in {trained.folder}; train it with `{trained.training_command}`"
+            f"run: {word!r} has no {WEIGHTS} in {trained.folder}{because}; "
+            f"train it with `{trained.training_command}`"
         )
     return trained
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cifarbench.analysis.results import Results
+from cifarbench.records.metrics import METRICS
 from cifarbench.report.section import Section
 from cifarbench.sweep.staleness import stale_runs, standings
 from cifarbench.words import count
@@ -36,6 +37,8 @@ def sections(results: Results) -> Iterator[Section]:
         "cifarbench": results.distinct("code.version"),
         "Commit": results.distinct("code.commit"),
         "Beside the newest": [f"{count(n, 'run')} {where}" for where, n in beside_newest(results)],
+        "Not trained here": adopted(results),
+        "Trained twice, independently": repeated(results),
         "Sources that decide training": [s[:12] for s in results.distinct("code.source_sha256")],
     }
     content = {"facts": {k: v for k, v in facts.items() if v}, "warnings": warnings(results)}
@@ -66,6 +69,32 @@ def beside_newest(results: Results) -> list[tuple[str, int]]:
     """Say where runs stand beside the newest, and how many, most first."""
     found = standings(results.table, results.verified).values()
     return Counter(": ".join(filter(None, where)) for where in found).most_common()
+
+
+def adopted(results: Results) -> list[str]:
+    """Say what was taken from known results, and how that is known to be the same."""
+    if "adopted.source" not in results.done:
+        return []
+    taken = results.done.dropna(subset=["adopted.source"])
+    found = Counter(zip(taken["adopted.source"], taken["adopted.verified"], strict=True))
+    return [f"{count(n, 'run')} adopted from {source}, {how}" for (source, how), n in found.most_common()]
+
+
+def repeated(results: Results) -> list[str]:
+    """Say of how many runs there is more than one training, and how far apart these are."""
+    if "repeated" not in results.done:
+        return []
+    twice = results.done[results.done["repeated"].map(lambda told: np.ndim(told) > 0 and len(told) > 0)]
+    apart = [
+        abs(again["test_accuracy"] - accuracy)
+        for accuracy, others in zip(twice["final.test.top1"], twice["repeated"], strict=True)
+        for again in others
+    ]
+    if not apart:
+        return []
+    points = [f"{METRICS['test_accuracy'].number(value)}" for value in (np.mean(apart), max(apart))]
+    same = f"{sum(gap == 0 for gap in apart)} of {len(apart)} repetitions have the same test accuracy"
+    return [f"{count(len(twice), 'run')}: {same}; {points[0]} points apart on average, {points[1]} at most"]
 
 
 def warnings(results: Results) -> list[str]:

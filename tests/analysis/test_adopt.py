@@ -1,0 +1,403 @@
+"""Runs taken from known results: what is kept of them, what is refused, and what is said of the rest."""
+
+import json
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save
+
+from cifarbench.analysis.adopt import Adoption, Here, adopt, choose
+from cifarbench.analysis.columns import DONE
+from cifarbench.analysis.table import collect, read_table, records_in, write_table
+from cifarbench.cli.parser import main
+from cifarbench.config.benchmark import Known
+from cifarbench.errors import UserError
+from cifarbench.plan.plan import Plan
+from cifarbench.plan.stored import read_plan
+from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
+from cifarbench.records.record import read_record, write_record
+from cifarbench.records.verified import Origin, Verification, Verified, read_verified, write_verified
+from helpers.repository import REPOSITORY
+
+PUBLISHED = REPOSITORY / "reports"
+RUNS = 4
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return read_plan(PUBLISHED / "plan.json")
+
+
+@pytest.fixture(scope="module")
+def published() -> pd.DataFrame:
+    """Return some published runs of one model and of the same sources, with a fingerprint."""
+    table = read_table(PUBLISHED / "runs.parquet")
+    done = table[table["status"].isin(DONE) & table["fingerprint.rule"].notna()]
+    _, alike = next(iter(done.groupby(["code.source_sha256", "code.model_sha256"])))
+    assert len(alike) >= RUNS
+    return alike.head(RUNS).reset_index(drop=True)
+
+
+@pytest.fixture
+def known(tmp_path: Path, published: pd.DataFrame) -> Path:
+    (tmp_path / "theirs").mkdir()
+    path = tmp_path / "theirs" / "runs.parquet"
+    write_table(published, path)
+    return path
+
+
+@pytest.fixture
+def here(published: pd.DataFrame) -> Here:
+    first = published.iloc[0]
+    return Here(
+        first["code.source_sha256"],
+        {first["config.model"]: first["code.model_sha256"]},
+        {first["data.name"]: first["data.images_sha256"]},
+    )
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "runs"
+
+
+def of(*tables: Path, **options: str) -> list[Known]:
+    return [Known(table=str(table), **options) for table in tables]
+
+
+def reasons(found: Adoption) -> str:
+    [(_, reason)] = found.refused
+    return reason
+
+
+def test_an_adopted_run_keeps_all_but_its_weights(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame, tmp_path: Path
+) -> None:
+    found = choose(of(known), plan, here, runs)
+    assert (found.runs, found.refused) == (published["run"].tolist(), {})
+    adopt(found, plan, runs)
+    for before in records_in(published):
+        record = read_record(runs / before.run / RECORD)
+        assert record.adopted and record.adopted.source == str(known)
+        assert record.adopted.verified == "trained by the sources that are here"
+        assert record.model_copy(update={"adopted": None}) == before
+        assert not (runs / before.run / WEIGHTS).exists()
+    collect(plan, runs, tmp_path / "again.parquet")
+    again = read_table(tmp_path / "again.parquet").set_index("run").loc[published["run"]].reset_index()
+    assert again["correct"].tolist() == published["correct"].tolist()
+    for column in ("calibration.images", "calibration.confidence", "calibration.accuracy"):
+        assert [list(v) for v in again[column]] == [list(v) for v in published[column]]
+    assert set(again["status"]) <= set(DONE)
+
+
+def replayed(published: pd.DataFrame, by: Origin, outcome: str) -> Verified:
+    first = published.iloc[0]
+    recorded = Origin(
+        first["code.source_sha256"], first["code.model_sha256"], first["environment.versions.torch"]
+    )
+    return Verified(
+        verifications=[
+            Verification(
+                configuration=run.rpartition("-s")[0],
+                recorded=recorded,
+                replayed=by,
+                outcome=outcome,
+                compared="fingerprint",
+                difference="loss of step 2: 1.5 instead of 1.4" if outcome == "differs" else None,
+                fingerprint=None,
+                date="2026-11-25T08:00:00+00:00",
+                version="0.1.0",
+                runs=[run],
+            )
+            for run in published["run"]
+        ]
+    )
+
+
+def test_other_sources_need_to_be_verified(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    today = here._replace(sources="0" * 64)
+    found = choose(of(known), plan, today, runs)
+    assert (found.runs, len(found.refused)) == ([], 1)
+    assert f"`cifarbench verify {known}` tells" in reasons(found)
+    assert f"{RUNS} runs of {known} are not taken: trained by other sources" in found.in_words()[0]
+
+    by = Origin("0" * 64, published["code.model_sha256"].iloc[0], "2.15.0")
+    write_verified(replayed(published, by, "fingerprint"), known.parent)
+    found = choose(of(known), plan, today, runs)
+    assert found.runs == published["run"].tolist()
+    adopt(found, plan, runs)
+    record = read_record(runs / found.runs[0] / RECORD)
+    assert record.adopted and record.adopted.verified.startswith("verified on 2026-11-25 with version 0.1.0")
+    assert {run for run, _ in read_verified(runs.parent).by_run()} == set(found.runs)
+
+    # Of other sources than either it says nothing; but what was adopted is not given up for that.
+    assert choose(of(known), plan, here._replace(sources="1" * 64), runs).runs == found.runs
+    shutil.rmtree(runs)
+    assert choose(of(known), plan, here._replace(sources="1" * 64), runs).runs == []
+
+
+def test_what_trains_otherwise_now_is_not_taken(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    by = Origin("0" * 64, published["code.model_sha256"].iloc[0], "2.15.0")
+    write_verified(replayed(published, by, "differs"), known.parent)
+    found = choose(of(known), plan, here._replace(sources="0" * 64), runs)
+    assert found.runs == []
+    assert reasons(found) == (
+        "`cifarbench verify` found that it trains otherwise now: loss of step 2: 1.5 instead of 1.4"
+    )
+
+
+def test_other_images_or_another_model_file_are_not_taken(
+    known: Path, plan: Plan, here: Here, runs: Path
+) -> None:
+    found = choose(of(known), plan, here._replace(images=dict.fromkeys(here.images, "0" * 64)), runs)
+    assert (found.runs, reasons(found)) == ([], f"its images are not those in data/{next(iter(here.images))}")
+    found = choose(of(known), plan, here._replace(models=dict.fromkeys(here.models, "0" * 64)), runs)
+    assert (found.runs, len(found.refused)) == ([], 1)
+    assert len(choose(of(known), plan, here._replace(images={}), runs).runs) == RUNS  # not normalised yet
+
+
+def test_a_run_that_was_trained_here_or_is_to_be_is_left_alone(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    trained, forced, *others = published["run"]
+    (runs / trained).mkdir(parents=True)
+    (runs / trained / WEIGHTS).touch()
+    found = choose(of(known), plan, here, runs, [forced])
+    assert (found.runs, found.refused) == (others, {})
+
+
+def test_a_knob_that_is_not_known_here_costs_the_run(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    write_table(published.assign(**{"config.later": [0.5, *[None] * (RUNS - 1)]}), known)
+    found = choose(of(known), plan, here, runs)
+    assert (found.runs, reasons(found)) == (published["run"].tolist()[1:], "config.later is not known here")
+
+
+def test_times_of_a_busy_machine_are_marked(known: Path, plan: Plan, here: Here, runs: Path) -> None:
+    adopt(choose(of(known, times="shared"), plan, here, runs), plan, runs)
+    records = [read_record(path) for path in runs.glob(f"*/{RECORD}")]
+    assert [record.times for record in records] == ["shared"] * RUNS
+
+
+def elsewhere(published: pd.DataFrame, **changes: object) -> pd.DataFrame:
+    """Return the first run as if it had been trained once more, with one image more right."""
+    again = published.iloc[:1].copy()
+    images = again["final.test.images"].iloc[0]
+    again["final.test.top1"] += 1 / images
+    last = [dict(epoch) for epoch in again["epochs"].iloc[0]]
+    last[int(again["final.epoch"].iloc[0]) - 1]["test_accuracy"] = again["final.test.top1"].iloc[0]
+    again["epochs"] = [last]
+    return again.assign(correct=None, **{"finished": "2026-12-01T00:00:00+00:00", **changes})
+
+
+def test_a_run_that_was_trained_twice_is_shown_as_such(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.parquet"
+    write_table(elsewhere(published), other)
+    found = choose(of(known, other), plan, here, runs)
+    assert found.runs == published["run"].tolist()
+    adopt(found, plan, runs)
+    first, *others = (read_record(runs / run / RECORD) for run in found.runs)
+    [again] = first.repeated
+    assert again.source == str(other)
+    step = again.test_accuracy - first.final.test.top1
+    assert step == pytest.approx(1 / first.final.test.images)
+    assert all(record.repeated == [] for record in others)
+
+    # The same goes for tables put together, and doing so once more changes nothing.
+    for _ in range(2):
+        both = tmp_path / "both.parquet"
+        assert main(["merge", str(both if both.exists() else known), str(other), "--output", str(both)]) == 0
+        [[once]] = read_table(both)["repeated"].dropna()
+        assert once["finished"] == again.finished
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"finished": None},  # that of the first: the same training, so it was changed
+        {"fingerprint.losses": [[9.0] * 3]},
+        {"fingerprint.rule": 99},
+    ],
+)
+def test_two_results_of_one_training_contradict_each_other(
+    known: Path,
+    plan: Plan,
+    here: Here,
+    runs: Path,
+    published: pd.DataFrame,
+    tmp_path: Path,
+    changes: dict[str, object],
+) -> None:
+    first = published.iloc[0]
+    changes = {name: first["finished"] if value is None else value for name, value in changes.items()}
+    if "fingerprint.losses" in changes:
+        changes["fingerprint.losses"] = [[9.0] * len(first["fingerprint.losses"])]
+    write_table(elsewhere(published, **changes), tmp_path / "other.parquet")
+    with pytest.raises(UserError, match=rf"run {first['run']}: test accuracy 0\.\d+ in \S+ and 0\.\d+ in "):
+        choose(of(known, tmp_path / "other.parquet"), plan, here, runs)
+
+
+def predictions_of(row: pd.Series) -> bytes:
+    """Return predictions that are right where a table says so."""
+    images = int(row["final.test.images"])
+    right = np.unpackbits(np.frombuffer(row["correct"], np.uint8), count=images).astype(bool)
+    label = np.zeros(images, np.int64)
+    predicted = np.where(right, 0, 1)
+    return save({"label": label, "predicted": predicted, "probability": np.full(images, 0.5, np.float32)})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, published: pd.DataFrame) -> Path:
+    """Return a folder of runs, as they are trained, without weights."""
+    for record, (_, row) in zip(records_in(published), published.iterrows(), strict=True):
+        run = tmp_path / "back" / "runs" / record.run
+        run.mkdir(parents=True)
+        write_record(record, run)
+        (run / PREDICTIONS).write_bytes(predictions_of(row))
+        (run / "train.log").write_text("epoch 1\n")
+    return tmp_path / "back"
+
+
+def packed_zip(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder.with_name("back")), "zip", folder))
+
+
+def packed_tar(folder: Path) -> Path:
+    return Path(shutil.make_archive(str(folder.with_name("back")), "xztar", folder / "runs"))
+
+
+@pytest.mark.parametrize("pack", [packed_zip, packed_tar, lambda folder: folder])
+def test_an_archive_or_folder_of_runs_is_known_results_too(
+    folder: Path,
+    plan: Plan,
+    here: Here,
+    runs: Path,
+    published: pd.DataFrame,
+    pack: Callable[[Path], Path],
+) -> None:
+    found = choose(of(pack(folder)), plan, here, runs)
+    assert sorted(found.runs) == sorted(published["run"])
+    adopt(found, plan, runs)
+    for run in found.runs:
+        for name in (PREDICTIONS, "train.log"):
+            assert (runs / run / name).read_bytes() == (folder / "runs" / run / name).read_bytes()
+
+
+def hostile() -> Iterator[tuple[str, Callable[[Path], object], str]]:
+    def escaping(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"../../{RECORD}", "{}")
+
+    def link(path: Path) -> None:
+        with tarfile.open(path, "w:xz") as archive:
+            member = tarfile.TarInfo(f"run/{RECORD}")
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(member)
+
+    def bomb(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"run/{RECORD}", bytes(500_000_000))
+
+    def empty(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "nothing")
+
+    def broken(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"runs/a/{RECORD}", "{")
+
+    yield "a.zip", escaping, "points outside the archive"
+    yield "a.tar.xz", link, "is a link or device"
+    yield "a.zip", bomb, "has 500,000,000 bytes, above the 400,000,000"
+    yield "a.zip", empty, f"holds no results: there is no {RECORD} in it"
+    yield "a.zip", broken, f"a.zip: runs/a/{RECORD}: "
+    yield "a.parquet", lambda path: path.write_bytes(b"PAR1, but no more"), "cannot be read"
+    yield "a.txt", lambda path: path.write_text("runs"), "is no archive that can be read"
+    yield "a.parquet", lambda path: pd.DataFrame({"x": [1]}).to_parquet(path), "is no table of results"
+    yield "gone.parquet", lambda _: None, "known results cannot be read: No such file"
+
+
+@pytest.mark.parametrize(("name", "make", "line"), list(hostile()))
+def test_what_is_no_result_is_one_line_and_nothing_is_taken(
+    tmp_path: Path, fails: Callable[..., str], name: str, make: Callable[[Path], None], line: str
+) -> None:
+    make(tmp_path / name)
+    call = ["adopt", tmp_path / name, "--plan", PUBLISHED / "plan.json", "--runs", tmp_path / "runs"]
+    assert line in fails(*call, "--data", tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def later(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(schema_version=99)
+
+
+def another_accuracy(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{"final.test.top1": table["final.test.top1"] + 0.5 / table["final.test.images"]})
+
+
+def other_bits(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(correct=[bytes(len(bits)) for bits in table["correct"]])
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (later, "schema_version 99 is not known"),
+        (another_accuracy, "is no share of"),
+        (other_bits, "images are right by its accuracy, but 0 by what it keeps of each"),
+    ],
+)
+def test_a_table_that_was_changed_is_refused_whole(
+    known: Path,
+    plan: Plan,
+    here: Here,
+    runs: Path,
+    published: pd.DataFrame,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    line: str,
+) -> None:
+    write_table(change(published), known)
+    with pytest.raises(UserError, match=line):
+        choose(of(known), plan, here, runs)
+
+
+def test_a_config_that_is_not_that_of_the_id_is_refused(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    write_table(published.assign(**{"config.learning_rate": 0.5}), known)
+    found = choose(of(known), plan, here, runs)
+    with pytest.raises(UserError, match=r"learning_rate is 0\.5, but .* by its id; the table was changed"):
+        adopt(found, plan, runs)
+    assert not runs.exists()
+
+
+def test_a_word_that_is_no_known_result_is_told(fails: Callable[..., str]) -> None:
+    assert "known.tabel: unknown key; did you mean 'table'?" in fails("adopt", "{tabel: x}")
+    assert "it is no YAML" in fails("adopt", "{table: [")
+    assert "it must be NAME=FILE" in fails("adopt", "a.zip", "--model-file", "mine.py")
+
+
+def test_a_broken_record_of_an_adopted_run_counts_as_missing(
+    known: Path, plan: Plan, here: Here, runs: Path, tmp_path: Path
+) -> None:
+    found = choose(of(known), plan, here, runs)
+    adopt(found, plan, runs)
+    kept = runs / found.runs[0] / "adopted.json"
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**content, "correct": "AAAA"}))
+    table = collect(plan, runs, tmp_path / "again.parquet").set_index("run")
+    assert table.loc[found.runs[0], "status"] == "missing"
+    assert "0 are right" in table.loc[found.runs[0], "last_words"]
