@@ -62,6 +62,7 @@ def library() -> Future[str]:
     )
 
 
+@functools.cache
 def specifications() -> dict[str, Any]:
     """Return every kind of chart by its name."""
     kinds = {

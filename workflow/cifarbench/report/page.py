@@ -4,6 +4,7 @@ A pure function of the plan, the table of records and the pictures: same inputs,
 """
 
 import base64
+import functools
 import hashlib
 import itertools
 import json
@@ -67,7 +68,8 @@ def render(
     write_text(output / PAGE, page(results, made, list(tables)))
 
 
-def page(results: Results, made: list[Section], tables: list[str]) -> str:
+@functools.cache
+def templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cifarbench", "report"),  # macros, and blocks in sections/
         autoescape=True,
@@ -86,20 +88,28 @@ def page(results: Results, made: list[Section], tables: list[str]) -> str:
         sha256=sha256,
     )
     environment.globals.update(metrics=METRICS)
+    return environment
+
+
+def page(results: Results, made: list[Section], tables: list[str]) -> str:
     own = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
     drawn = bool(results.ranked)
-    return environment.get_template("page.html.j2").render(
-        plan=results.plan,
-        sections=made,
-        menu=menu(made),
-        summary=answer.summary(results),
-        headline=answer.headline(results),
-        words=WORDS,
-        tables=tables,
-        table_kinds=KINDS,
-        citation=citation(results),
-        charts=charts.specifications() if drawn else None,
-        scripts=[*([charts.library().result()] if drawn else []), own],
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            plan=results.plan,
+            sections=made,
+            menu=menu(made),
+            summary=answer.summary(results),
+            headline=answer.headline(results),
+            words=WORDS,
+            tables=tables,
+            table_kinds=KINDS,
+            citation=citation(results),
+            charts=charts.specifications() if drawn else None,
+            scripts=[*([charts.library().result()] if drawn else []), own],
+        )
     )
 
 
