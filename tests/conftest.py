@@ -1,5 +1,6 @@
 """What the tests share: digits normalised once, and the real Snakemake run in a folder of its own."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,13 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call = ["normalise", "--name", "few", "--format", "digits", "--subset", "train=100,test=20"]
     assert main([*call, "--output", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture
+def ready(digits: Path, tmp_path: Path) -> Path:
+    """Let digits be normalised already in the working directory, which saves a workflow a job."""
+    shutil.copytree(digits, tmp_path / "data/digits")
+    return tmp_path
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Pat
     assert same_result(tmp_path / alone.run / PACKED, tmp_path / "alone")
 
 
+@pytest.mark.usefixtures("ready")
 def test_in_the_workflow_nothing_is_trained_twice(tmp_path: Path) -> None:
     rates = [0.001, 0.002, 0.003]
     config = write_config(tmp_path, {"learning_rate": rates}, pack=2)

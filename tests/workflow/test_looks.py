@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from cifarbench.plan.stored import read_plan
 from helpers.repository import run, trained, write_config
 
 
+@pytest.mark.usefixtures("ready")
 def test_only_undecided_questions_get_more_seeds(tmp_path: Path) -> None:
     entry = {"model": "lenet5", "learning_rate": [1e-8, 0.003, 0.004]}
     schedule = {"from": 3, "to": 4, "until": "decided"}

@@ -65,6 +65,7 @@ def test_from_config_to_report_and_only_what_is_new_is_trained(tmp_path: Path) -
     assert "<h1>Renamed</h1>" in (tmp_path / "reports/index.html").read_text()
 
 
+@pytest.mark.usefixtures("ready")
 def test_one_run_can_be_asked_for(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"seed": [0, 1]})
     [first, _] = trained(run(tmp_path, "--configfile", config, "--dry-run"))
@@ -129,6 +130,7 @@ def test_a_folder_of_ones_own_trains_again_only_when_its_images_change(tmp_path:
     assert len(trained(run(tmp_path, TABLE, "--configfile", config))) == 1
 
 
+@pytest.mark.usefixtures("ready")
 def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "examples/own-model", tmp_path / "example")
     config = write_config(
@@ -162,6 +164,7 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     assert page.count("RuntimeError") == 2
 
 
+@pytest.mark.usefixtures("ready")
 def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"learning_rate": [0.001, 0.003]})
     would = trained(run(tmp_path, "--configfile", config, "--dry-run"))
@@ -173,6 +176,7 @@ def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
     assert trained(run(tmp_path, "--configfile", config, "--dry-run")) == would[1:]
 
 
+@pytest.mark.usefixtures("ready")
 def test_ctrl_c_stops_everything_and_the_same_command_goes_on(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"model": "baseline", "epochs": 30, "seed": [0, 1]})
     command = snakemake_command(tmp_path, "--configfile", config)
@@ -242,6 +246,7 @@ def test_a_wrong_config_stops_before_anything_is_made(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.usefixtures("ready")
 def test_more_validation_images_than_there_are_is_said_in_the_terminal(tmp_path: Path) -> None:
     result = snakemake(tmp_path, "--configfile", write_config(tmp_path, {"validation_images": 5000}))
     assert result.returncode == 1
