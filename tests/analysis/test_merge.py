@@ -10,6 +10,7 @@ import pytest
 from cifarbench.analysis.columns import DONE
 from cifarbench.analysis.table import read_table, write_table
 from cifarbench.cli.parser import main
+from cifarbench.records.verified import read_verified, write_verified
 from helpers.repository import REPOSITORY
 
 PUBLISHED = REPOSITORY / "reports" / "runs.parquet"
@@ -36,6 +37,25 @@ def test_two_halves_make_the_whole(halves: list[Path], tmp_path: Path) -> None:
     assert set(merged["run"]) == set(whole["run"])
     assert merged["run"].is_unique
     assert set(merged) == set(whole)
+
+
+def test_what_is_verified_goes_with_the_runs(halves: list[Path], tmp_path: Path) -> None:
+    verified = read_verified(PUBLISHED.parent)
+    for path in halves:
+        write_verified(verified, path.parent)
+    output = tmp_path / "merged" / "all.parquet"
+    assert main(["merge", *map(str, halves), "--output", str(output)]) == 0
+    before, after = (found.by_run() for found in (verified, read_verified(output.parent)))
+    assert {key: (v.outcome, v.date) for key, v in after.items()} == {
+        key: (v.outcome, v.date) for key, v in before.items() if key[0] in set(read_table(output)["run"])
+    }
+
+    # What was found later stays.
+    [first, *_] = verified.verifications
+    later = first.model_copy(update={"date": "2099-01-01T00:00:00+00:00", "outcome": "differs"})
+    write_verified(verified.with_new([later]), output.parent)
+    assert main(["merge", str(output), *map(str, halves), "--output", str(output)]) == 0
+    assert read_verified(output.parent).by_run()[first.runs[0], first.recorded] == later
 
 
 def test_a_table_merged_with_itself_stays_and_may_be_written_over(halves: list[Path]) -> None:

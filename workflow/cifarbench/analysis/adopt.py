@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cifarbench.analysis.known import FILES, read_known
-from cifarbench.analysis.merge import repetitions, with_repeated
+from cifarbench.analysis.merge import keep_verified, repetitions, with_repeated
 from cifarbench.analysis.table import records_in
 from cifarbench.config.benchmark import Known
 from cifarbench.config.knobs import TrainConfig
@@ -31,7 +31,7 @@ from cifarbench.plan.plan import Plan
 from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.folder import ADOPTED, WEIGHTS
 from cifarbench.records.record import Adopted, Kept, Record, write_record
-from cifarbench.records.verified import Origin, read_verified, write_verified
+from cifarbench.records.verified import Origin, read_verified
 from cifarbench.sweep.jobs import RUNS, Jobs
 from cifarbench.sweep.staleness import ORIGIN, in_words
 from cifarbench.words import count
@@ -208,14 +208,3 @@ def kept_of(row: Mapping[str, Any], how: str) -> Kept:
         return Kept(verified=how)
     calibration = {name: list(row[f"calibration.{name}"]) for name in ("images", "confidence", "accuracy")}
     return Kept(verified=how, correct=base64.b64encode(correct).decode(), calibration=calibration)
-
-
-def keep_verified(rows: pd.DataFrame, folder: Path) -> None:
-    """Add to what is verified in a folder what is so of these runs beside the table that they come from."""
-    verified = read_verified(folder)
-    for source, of_source in rows.groupby("source", sort=False):
-        runs = set(of_source["run"])
-        found = read_verified(Path(str(source)).parent).verifications
-        parts = [v.model_copy(update={"runs": [run for run in v.runs if run in runs]}) for v in found]
-        verified = verified.with_new(part for part in parts if part.runs)
-    write_verified(verified, folder)

@@ -12,6 +12,7 @@ from cifarbench.analysis.table import bits, read_table, records_in, write_table
 from cifarbench.errors import UserError
 from cifarbench.records.fingerprint import first_difference
 from cifarbench.records.record import Record, Repetition
+from cifarbench.records.verified import read_verified, write_verified
 
 # Two records of one run are the same training if these agree.
 RESULT = ("final.test.top1", "final.test.loss", "data.images_sha256")
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 
 
 def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
-    """Write and return one table of all runs, in the order in which the tables have them.
+    """Write and return one table of all runs, in the order in which the tables have them, and beside it what
+    is verified of them.
 
     A run with a record comes before one without; of two records the first stays, and tells of the other if
     that is another training. Raise UserError for two that should be the same and differ, for data of one
@@ -38,6 +40,7 @@ def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
     ranked = rows.assign(empty=~rows["status"].isin(DONE), place=range(len(rows)))
     kept = ranked.sort_values(["empty", "place"]).drop_duplicates("run")
     order = {run: place for place, run in enumerate(rows["run"].unique())}
+    keep_verified(kept, output.parent)
     merged = kept.sort_values("run", key=lambda runs: runs.map(order)).drop(
         columns=["source", "empty", "place"]
     )
@@ -106,6 +109,18 @@ def repetitions(done: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
         if distinct:
             found[str(run)] = [one.model_dump() for one in reversed(distinct.values())]
     return found
+
+
+def keep_verified(rows: pd.DataFrame, folder: Path) -> None:
+    """Add to what is verified in a folder what is later so of these runs beside the table they come from."""
+    verified = read_verified(folder)
+    for source, of_source in rows.groupby("source", sort=False):
+        known, runs = verified.by_run(), set(of_source["run"])
+        for v in read_verified(Path(str(source)).parent).verifications:
+            before = {run: known.get((run, v.recorded)) for run in v.runs if run in runs}
+            newer = [run for run, old in before.items() if old is None or old.date < v.date]
+            verified = verified.with_new([v.model_copy(update={"runs": newer})] if newer else [])
+    write_verified(verified, folder)
 
 
 def may_differ(first: Record, other: Record) -> bool:
