@@ -50,6 +50,18 @@ def config_with(**run: object) -> dict[str, object]:
         ),
         (config_with(seed=[0, 0]), "is there twice in this study; remove one"),
         (config_with(momentum=0.9), "momentum 0.9 has no effect with optimizer 'adam'; remove it, or choose"),
+        (
+            config_with(rand_augment=9, trivial_augment=True),
+            "trivial_augment True do the same twice; choose one",
+        ),
+        (
+            config_with(rand_augment_operations=3),
+            "rand_augment_operations 3 has no effect with rand_augment 0",
+        ),
+        (
+            config_with(muon_norm="fixed"),
+            "muon_norm 'fixed' has no effect with optimizer 'adam'; remove it, or",
+        ),
         (config_with(schedule="multistep"), "schedule 'multistep' needs milestones, for example [30, 80]"),
         (
             config_with(schedule="multistep", milestones=[[30, 10]], epochs=40),

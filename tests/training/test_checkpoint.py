@@ -30,7 +30,7 @@ from helpers.training import same_result, saying_to, train
 # Between them: every optimizer state, schedule, random stream and way to keep weights.
 RECIPES = {
     "adam, all augmentation, dropout": "--model baseline --flip true --crop-padding 4 --cutout 8 "
-    "--dropout 0.5",
+    "--dropout 0.5 --rand-augment 9 --color-jitter 0.4",
     "sgd, warm-up and cosine": "--optimizer sgd --momentum 0.9 --learning-rate 0.05 --schedule cosine "
     "--warmup-epochs 0.5 --report-epoch best_validation",
     "rmsprop, one cycle, bfloat16": "--optimizer rmsprop --schedule one_cycle --precision bfloat16 "

@@ -140,6 +140,8 @@ RECIPES: dict[str, dict[str, object]] = {
         "momentum": 0.9,
         "bias_rate": 0.5,
         "flip": "alternating",
+        "trivial_augment": True,
+        "color_jitter": 0.4,
     },
     "bfloat16, channels last": {"precision": "bfloat16", "memory_format": "channels_last"},
 }
@@ -269,7 +271,11 @@ def test_a_step_of_each_loss_stays_on_the_gpu(
     steps_on_a_gpu(digits, monkeypatch, loss=name, last_layer_l2=0.1)
 
 
-@pytest.mark.parametrize("knobs", [{"mixup": 1}, {"cutmix": 1}, {"gradient_clip": 1}], ids=str)
+@pytest.mark.parametrize(
+    "knobs",
+    [{"mixup": 1}, {"cutmix": 1}, {"gradient_clip": 1}, {"rand_augment": 9, "color_jitter": 0.4}],
+    ids=str,
+)
 def test_a_step_of_each_part_of_a_recipe_stays_on_the_gpu(
     digits: Path, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, object]
 ) -> None:

@@ -122,6 +122,12 @@ class TrainConfig(BaseModel):
     )
     crop_padding: int = knob(0, "augment: shift by up to so much", "pixels", ge=0, le=32)
     crop_border: Literal["black", "reflect"] = knob("black", "what comes in where crop_padding shifts")
+    color_jitter: float = knob(
+        0.0, "augment: most by which brightness, contrast and colour change", "fraction", ge=0, le=1
+    )
+    rand_augment: int = knob(0, "augment: level of RandAugment's operations; 0 for none", ge=0, le=30)
+    rand_augment_operations: int = knob(2, "operations of RandAugment on each image", ge=1, le=10)
+    trivial_augment: bool = knob(False, "augment: one operation of any level, as TrivialAugment")
     cutout: int = knob(0, "augment: side of a blanked square", "pixels", ge=0, le=32)
     random_erasing: float = knob(
         0.0, "augment: probability of a blanked rectangle, of 2 to 33 % of the image", ge=0, le=1
@@ -246,6 +252,15 @@ class TrainConfig(BaseModel):
             raise ValueError(f"mixup {self.mixup!r} and cutmix {self.cutmix!r} cannot both mix; choose one")
         if (self.mixup or self.cutmix) and self.loss.endswith("_index"):
             raise ValueError(f"loss {self.loss!r} takes a class, and mixup and cutmix give shares; drop one")
+        if self.rand_augment and self.trivial_augment:
+            raise ValueError(
+                f"rand_augment {self.rand_augment!r} and trivial_augment True do the same twice; choose one"
+            )
+        operations = self.rand_augment_operations
+        if operations != default_of("rand_augment_operations") and not self.rand_augment:
+            raise ValueError(
+                f"rand_augment_operations {operations!r} has no effect with rand_augment 0; remove it"
+            )
         if self.crop_border != "black" and not self.crop_padding:
             raise ValueError(f"crop_border {self.crop_border!r} has no effect with crop_padding 0; remove it")
         if self.decay_on != "all" and not self.weight_decay:

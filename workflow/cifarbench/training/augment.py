@@ -14,8 +14,11 @@ from torch.nn import functional as F
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Scaling
+from cifarbench.training.operations import WIDE, jitter, paper, random_operation
 from cifarbench.training.random_streams import generator
 from cifarbench.training.torch_internals import standard_gamma
+
+LEVELS = 30  # above 0, of an operation of RandAugment's or TrivialAugment's
 
 
 def random_flip(images: Tensor, stream: Generator) -> Tensor:
@@ -130,6 +133,20 @@ def random_share(alpha: float, stream: Generator, like: Tensor) -> Tensor:
     return one / (one + other)
 
 
+def rand_augment(images: Tensor, level: int, operations: int, stream: Generator) -> Tensor:
+    """Do so many operations, drawn for each image, at a level of 0 to 30 (Cubuk et al., 2020)."""
+    for _ in range(operations):
+        share = torch.full((), level / LEVELS, device=images.device)
+        images = random_operation(images, share, paper(images.shape[3]), stream)
+    return images
+
+
+def trivial_augment(images: Tensor, stream: Generator) -> Tensor:
+    """Do one operation, drawn with its level for each image (Müller and Hutter, 2021, "wide")."""
+    levels = torch.randint(0, LEVELS + 1, (len(images),), generator=stream, device=images.device)
+    return random_operation(images, levels / LEVELS, WIDE, stream)
+
+
 class Augmentation(NamedTuple):
     """What changes each image by chance: on where its knob is not the default, with a stream of its name."""
 
@@ -146,6 +163,19 @@ AUGMENTATIONS = {
         "crop_padding",
         "pixels",
         lambda images, config, stream: random_crop(images, config.crop_padding, stream, config.crop_border),
+    ),
+    "color_jitter": Augmentation(
+        "color_jitter", "pixels", lambda images, config, stream: jitter(images, config.color_jitter, stream)
+    ),
+    "rand_augment": Augmentation(
+        "rand_augment",
+        "pixels",
+        lambda images, config, stream: rand_augment(
+            images, config.rand_augment, config.rand_augment_operations, stream
+        ),
+    ),
+    "trivial_augment": Augmentation(
+        "trivial_augment", "pixels", lambda images, _, stream: trivial_augment(images, stream)
     ),
     "cutout": Augmentation(
         "cutout", "scaled", lambda images, config, stream: random_cutout(images, config.cutout, stream)
