@@ -2,12 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from rich.progress import ProgressColumn
 from rich.text import Text
 
 from cifarbench.cli import progress
@@ -35,7 +37,7 @@ def test_a_training_on_a_terminal_has_a_bar_and_the_same_weights(
 ) -> None:
     train(digits, tmp_path / "bar", "--model", "lenet5", "--epochs", "2")
     shown = screen.getvalue()
-    assert "lenet5 epoch 1/2" in shown and "\x1b[?25l" in shown
+    assert "epoch 1/2  lenet5" in shown and "\x1b[?25l" in shown
     before = len(shown)
     monkeypatch.setattr(progress, "terminal", lambda: None)
     train(digits, tmp_path / "plain", "--model", "lenet5", "--epochs", "2")
@@ -52,9 +54,9 @@ def test_no_file_and_no_pipe_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "train loss 1.5000  validation acc 0.5000"),
-        ({"validation_accuracy": None}, "train loss 1.5000  train acc 0.2500"),
-        ({"running_train_loss": None}, "train loss not finite  validation acc 0.5000"),
+        ({}, "loss 1.5000  acc 0.5000 (validation)"),
+        ({"validation_accuracy": None}, "loss 1.5000  acc 0.2500 (train)"),
+        ({"running_train_loss": None}, "loss not finite  acc 0.5000 (validation)"),
     ],
 )
 def test_the_bar_of_a_training_counts_images_and_tells_of_the_last_epoch(
@@ -63,9 +65,23 @@ def test_the_bar_of_a_training_counts_images_and_tells_of_the_last_epoch(
     epochs = [SimpleNamespace(**{**EPOCH, **changes})]
     config = TrainConfig(model="lenet5", epochs=3)
     found = progress.how_far(config, SimpleNamespace(epochs=epochs, position=20), 100)
-    assert found == {"description": f"lenet5 epoch 2/3  {words}", "total": 300, "completed": 120}
+    assert found == {"description": f"epoch 2/3  {words}  lenet5", "total": 300, "completed": 120}
     over = progress.how_far(config, SimpleNamespace(epochs=3 * epochs, position=0), 100)
     assert over["completed"] == over["total"] and "epoch 3/3" in over["description"]
+
+
+@pytest.mark.parametrize("columns", [progress.TRAINING, progress.BYTES, progress.RUNS, progress.ELAPSED])
+def test_a_bar_is_one_line_with_all_figures_on_a_terminal_of_80_columns(
+    columns: Sequence[ProgressColumn],
+) -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=80, legacy_windows=False)
+    words = "epoch 12/400  loss 2.0153  acc 0.6800 (validation)  torchvision/resnet18"
+    with progress.Bar(console, columns, lambda: {"description": words, "total": 3_000_000, "completed": 999}):
+        pass
+    lines = [line for line in Text.from_ansi(out.getvalue()).plain.splitlines() if line]
+    assert {line.count("epoch 12/400  loss 2.0153") for line in lines} == {1}
+    assert all(len(line) <= 80 and line.count("…") == 1 and ":" in line[-8:] for line in lines)
 
 
 def test_lines_of_the_log_go_above_the_bar_and_back_where_they_went(screen: StringIO) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from rich import progress as rich
 from rich.console import Console, RenderableType
+from rich.table import Column
 from rich.text import Text
 
 from cifarbench.config.knobs import TrainConfig
@@ -24,6 +25,13 @@ PATIENCE = 2.0  # seconds until work that may be short has a bar
 T = TypeVar("T")
 
 
+class Words(rich.ProgressColumn):
+    """The description, which gives way first where the terminal is narrow."""
+
+    def render(self, task: rich.Task) -> Text:
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
+
+
 class Speed(rich.ProgressColumn):
     """Images per second of the last half minute, evaluation and all."""
 
@@ -31,11 +39,13 @@ class Speed(rich.ProgressColumn):
         return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
 
 
-WHAT = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(bar_width=20))
-TRAINING = (*WHAT, Speed(), rich.TimeRemainingColumn())
-BYTES = (*WHAT, rich.DownloadColumn(), rich.TransferSpeedColumn(), rich.TimeRemainingColumn())
-RUNS = (*WHAT, rich.MofNCompleteColumn(), rich.TextColumn("runs"), rich.TimeRemainingColumn())
-ELAPSED = (*WHAT, rich.TimeElapsedColumn())  # of work that cannot tell how much is left
+WHOLE = Column(no_wrap=True)
+WHAT = (Words(), rich.BarColumn(10, table_column=WHOLE))
+LEFT = rich.TimeRemainingColumn(table_column=WHOLE)
+TRAINING = (*WHAT, Speed(WHOLE), LEFT)
+BYTES = (*WHAT, rich.DownloadColumn(table_column=WHOLE), rich.TransferSpeedColumn(WHOLE), LEFT)
+RUNS = (*WHAT, rich.MofNCompleteColumn(table_column=WHOLE), rich.TextColumn("runs"), LEFT)
+ELAPSED = (*WHAT, rich.TimeElapsedColumn(WHOLE))  # of work that cannot tell how much is left
 
 
 def terminal() -> Console | None:
@@ -116,15 +126,15 @@ class TrainingBar:
 def how_far(config: TrainConfig, progress: Any, images: int) -> dict[str, Any]:
     """Say how far a training is, from numbers that the device need not be asked for."""
     epochs = list(progress.epochs)
-    words = f"{config.model} epoch {min(len(epochs) + 1, config.epochs)}/{config.epochs}"
+    words = f"epoch {min(len(epochs) + 1, config.epochs)}/{config.epochs}"
     if epochs:
         last = epochs[-1]
         held_out = last.validation_accuracy is not None
         accuracy = last.validation_accuracy if held_out else last.running_train_accuracy
         loss = "not finite" if last.running_train_loss is None else f"{last.running_train_loss:.4f}"
-        words += f"  train loss {loss}  {'validation' if held_out else 'train'} acc {accuracy:.4f}"
+        words += f"  loss {loss}  acc {accuracy:.4f} ({'validation' if held_out else 'train'})"
     return {
-        "description": words,
+        "description": f"{words}  {config.model}",
         "total": config.epochs * images,
         "completed": len(epochs) * images + progress.position,
     }
