@@ -19,6 +19,6 @@ def test_the_commit_of_a_checkout_of_another_user_is_known(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert subprocess.run([*git, "status"], capture_output=True, check=False).returncode  # git itself refuses
     monkeypatch.setattr(environment, "PACKAGE", tmp_path)
-    assert environment._git_state.__wrapped__() == (commit.strip(), False)
+    assert environment.git_state.__wrapped__() == (commit.strip(), False)
     (tmp_path / "file").write_text("x")
-    assert environment._git_state.__wrapped__() == (commit.strip(), True)
+    assert environment.git_state.__wrapped__() == (commit.strip(), True)

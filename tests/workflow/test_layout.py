@@ -16,7 +16,7 @@ FLOORS = (
     {"config"},
     {"data", "models", "records"},
     {"plan", "training", "tracking"},
-    {"sweep", "bench", "use"},
+    {"sweep", "bench", "bundle", "use"},
     {"analysis"},
     {"report"},
     {"cli"},

@@ -52,6 +52,17 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     return (f"; did you mean '{close[0]}'?" if close else ";") + f" Allowed: {', '.join(allowed)}"
 
 
+def in_words(error: UserError | OSError | ModuleNotFoundError) -> str:
+    """Say what is wrong with the call or the machine. Raise what is a fault of the program."""
+    if isinstance(error, BrokenPipeError) or (getattr(error, "name", None) or "").startswith("cifarbench"):
+        raise error
+    if isinstance(error, ModuleNotFoundError):
+        return f"package {error.name} is not installed; pip install it, see envs/requirements.txt"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def need_extra(extra: str, *modules: str) -> None:
     """Raise UserError naming the extra that brings these modules, if one is not installed."""
     for module in modules:

@@ -23,7 +23,7 @@ from types import TracebackType
 
 from cifarbench import __version__
 from cifarbench.cli.arguments import Parser
-from cifarbench.errors import PrintableFormatter, UserError, printable, suggest
+from cifarbench.errors import PrintableFormatter, UserError, in_words, printable, suggest
 
 VERBS = {
     path.stem.replace("_", "-"): path
@@ -64,20 +64,9 @@ def run_verb(argv: list[str]) -> int:
             raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args.flags))
         args.run(args)
     except (UserError, OSError, ModuleNotFoundError) as error:
-        print(printable(f"cifarbench {argv[0]}: error: {_in_words(error)}"), file=sys.stderr)
+        print(printable(f"cifarbench {argv[0]}: error: {in_words(error)}"), file=sys.stderr)
         return 2
     return 0
-
-
-def _in_words(error: UserError | OSError | ModuleNotFoundError) -> str:
-    """Say what is wrong with the call or the machine. Raise what is a fault of the program."""
-    if isinstance(error, BrokenPipeError) or (getattr(error, "name", None) or "").startswith("cifarbench"):
-        raise error
-    if isinstance(error, ModuleNotFoundError):
-        return f"package {error.name} is not installed; pip install it, see envs/requirements.txt"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Facts about the machine and the code, for the record."""
 
+import json
 import platform
 import subprocess
 from functools import cache
@@ -13,6 +14,9 @@ from cifarbench.models.sources import model_sha256
 from cifarbench.records.fingerprint import PACKAGE, training_source_hash
 from cifarbench.records.record import Code, Environment
 from cifarbench.training.device import device_name
+
+COMMIT = PACKAGE / "commit.json"
+"""In a bundle, what `git_state` was where it was made."""
 
 
 def describe_environment(device: torch.device, model: str) -> Environment:
@@ -31,7 +35,7 @@ def describe_environment(device: torch.device, model: str) -> Environment:
 
 
 def describe_code(source: ModelSource) -> Code:
-    commit, dirty = _git_state()
+    commit, dirty = git_state()
     return Code(
         version=__version__,
         commit=commit,
@@ -42,8 +46,11 @@ def describe_code(source: ModelSource) -> Code:
 
 
 @cache
-def _git_state() -> tuple[str | None, bool | None]:
+def git_state() -> tuple[str | None, bool | None]:
     """Return (commit, whether files of the package differ from it); None where there is no git."""
+    if COMMIT.exists():
+        commit, dirty = json.loads(COMMIT.read_text())
+        return commit, dirty
     # Of another user's checkout too, as in a container: its code is what runs here anyway.
     git = ["git", "-c", "safe.directory=*", "-C", str(PACKAGE)]
     try:

@@ -55,12 +55,13 @@ def train_pack(
             log.info("%s: done already", run_id(config))
             continue
         log.info("%s", run_id(config))
-        try:
-            with heartbeat(output), also_logging_to(output / PACKED / LOG):
-                told = listeners(output)
-                train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds, told)
-        except Exception as error:
-            log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
+        with also_logging_to(output / PACKED / LOG):
+            try:
+                with heartbeat(output):
+                    told = listeners(output)
+                    train(config, data_folder, output / PACKED, model_file, threads, checkpoint_seconds, told)
+            except Exception as error:
+                log.warning("%s: failed here, left to its own job: %s", run_id(config), error)
 
 
 def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path, output: Path) -> bool:

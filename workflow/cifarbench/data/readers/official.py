@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cifarbench.data.catalogue import Entry, file_name
 from cifarbench.data.download import hash_of
@@ -48,6 +47,8 @@ def in_colour(images: NDArray[np.uint8], size: int) -> Images:
         images = images[:, None].repeat(3, axis=1)
     if images.shape[2:] == (size, size):
         return images
+    from PIL import Image  # which a machine that only trains may lack
+
     resized = (
         Image.fromarray(image.transpose(1, 2, 0)).resize((size, size), Image.Resampling.BILINEAR)
         for image in images
