@@ -177,8 +177,20 @@ def locate(config: Config, folders: list[Path]) -> Config:
         found = [folder / path for folder in folders if _exists(folder / path)]
         return str(found[0]) if found else path
 
+    def placed(knobs: dict[str, Any]) -> dict[str, Any]:
+        weights = knobs.get("initial_weights")
+        if isinstance(weights, list):
+            return {**knobs, "initial_weights": [find(w) if isinstance(w, str) else w for w in weights]}
+        return {**knobs, "initial_weights": find(weights)} if isinstance(weights, str) else knobs
+
+    def in_study(study: Study) -> Study:
+        runs = [placed(run) for run in study.runs]
+        return study.model_copy(update={"defaults": placed(study.defaults), "runs": runs})
+
     return config.model_copy(
         update={
+            "defaults": placed(config.defaults),
+            "studies": [in_study(study) for study in config.studies],
             "models": [m.model_copy(update={"file": find(m.file)}) for m in config.models],
             "known": [k.model_copy(update={"table": find(k.table)}) for k in config.known],
             "claims": find(config.claims),

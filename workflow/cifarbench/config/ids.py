@@ -15,6 +15,7 @@ from cifarbench.config.knobs import CONVENTION_KNOBS, TrainConfig, convention
 SLUG_LENGTH = 60
 
 PLAIN = re.compile(r"[\w.+-]*")  # what may stand in a path
+PLACES = ("initial_weights",)  # knobs that say where something lies; what it holds has a checksum
 TOLD_FIRST = ("optimizer", "learning_rate", "batch_size", "epochs", "width")  # knobs that a slug has room for
 
 
@@ -36,7 +37,7 @@ def with_seed(configuration: str, config: TrainConfig) -> str:
 
 def configuration_id(config: TrainConfig) -> str:
     """Return the readable slug and the hash of the knobs, without the seed."""
-    changed = {name: value for name, value in config.changed().items() if name != "seed"}
+    changed = {name: value for name, value in config.changed().items() if name not in ("seed", *PLACES)}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
     slug = model_slug(config.model)
     for name in sorted(changed.keys() - {"model"}, key=lambda name: (name not in TOLD_FIRST, name)):

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from cifarbench.config.choices import LOSSES, OPTIMIZERS, SCHEDULES, readers
-from cifarbench.config.text import JsonText
+from cifarbench.config.text import JsonText, PathText
 
 # What fills the knobs that are left unset (null), beside what `choices` says of each optimizer. PyTorch has
 # no say in a model's BatchNorm, which keeps its own. Keras' momentum of 0.99 is 0.01 in PyTorch's sense.
@@ -98,6 +98,13 @@ class TrainConfig(BaseModel):
     whitening: bool = knob(
         False, "first convolution: frozen, and such that it whitens patches of the training images"
     )
+    initial_weights: PathText | None = knob(
+        None, "file of weights to start from, safetensors or a state dict; what fits no layer is left out"
+    )
+    initial_weights_sha256: str | None = knob(
+        None, "checksum of initial_weights; found where left out", pattern="^[0-9a-f]{64}$"
+    )
+    freeze: Literal["none", "backbone"] = knob("none", "train all, or the last layer alone")
     batch_norm: Literal["batch", "frozen"] = knob(
         "batch", "statistics of BatchNorm: the batch's, or frozen at mean 0 and variance 1"
     )
@@ -263,6 +270,10 @@ class TrainConfig(BaseModel):
             )
         if self.crop_border != "black" and not self.crop_padding:
             raise ValueError(f"crop_border {self.crop_border!r} has no effect with crop_padding 0; remove it")
+        if self.initial_weights_sha256 and not self.initial_weights:
+            raise ValueError("initial_weights_sha256 has no effect without initial_weights; remove it")
+        if self.initial_weights and self.whitening:
+            raise ValueError("whitening True and initial_weights both begin the first layer; choose one")
         if self.decay_on != "all" and not self.weight_decay:
             raise ValueError(f"decay_on {self.decay_on!r} has no effect with weight_decay 0; remove it")
         return self

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cifarbench.config.schedule import is_schedule, schedule
 from cifarbench.config.text import Label
 from cifarbench.data.catalogue import dataset_of
 from cifarbench.errors import UserError, explain
+from cifarbench.files import sha256_of
 from cifarbench.models.catalogue import check_model_knobs, model_source, needs_file, own_values, source_of
 from cifarbench.words import listed
 
@@ -35,7 +37,7 @@ def config_of(knobs: dict[str, Any], model_file: Path | None) -> TrainConfig:
         raise UserError(
             f"flags.model: {config.model!r} is built in, not from {model_file}; give yours a name of its own"
         )
-    return canonical(config, own_values(source))
+    return with_checksum(canonical(config, own_values(source)), "flags")
 
 
 class Frozen(BaseModel):
@@ -197,7 +199,8 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
         check_model_knobs(train, source)
     except UserError as error:
         raise UserError(f"{where}.{error}") from None
-    train = capped(canonical(train, own_values(source)), config.max_epochs)
+    train = with_checksum(canonical(train, own_values(source)), where)
+    train = capped(train, config.max_epochs)
     configuration = configuration_id(train)
     return Run(id=with_seed(configuration, train), configuration=configuration, config=train)
 
@@ -210,6 +213,23 @@ def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
     early_stop = config.early_stop if config.early_stop < max_epochs else 0
     warmup = config.warmup_epochs * share
     return config.model_copy(update={"epochs": max_epochs, "warmup_epochs": warmup, "early_stop": early_stop})
+
+
+def with_checksum(config: TrainConfig, where: str) -> TrainConfig:
+    """Add the checksum of the weights that a run starts from, which makes them part of its id."""
+    path = config.initial_weights
+    if path is None or config.initial_weights_sha256:
+        return config
+    try:
+        return config.model_copy(update={"initial_weights_sha256": checksum(Path(path))})
+    except OSError as error:
+        raise UserError(f"{where}.initial_weights: {path!r} cannot be read: {error.strerror}") from None
+
+
+@cache
+def checksum(path: Path) -> str:
+    """Hash a file once, however many runs name it."""
+    return sha256_of(path)
 
 
 def in_words(name: str, value: Any) -> str:

@@ -122,7 +122,8 @@ def _planned(config: Config, study: Study, labelled: list[tuple[Run, str | None]
     varied = [
         name
         for name in TrainConfig.model_fields
-        if name != "seed" and len({getattr(train, name) for train in configs.values()}) > 1
+        if name not in ("seed", "initial_weights_sha256")
+        and len({getattr(train, name) for train in configs.values()}) > 1
     ]
     return PlannedStudy(
         name=study.name,

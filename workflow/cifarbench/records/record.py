@@ -90,6 +90,8 @@ class ModelFacts(_Part):
     parameters: int
     trainable_parameters: int
     flops: int
+    started_anew: list[str] = []
+    """Of a run with `initial_weights`, the layers that the file has nothing for, whose weights were drawn."""
 
 
 class Seconds(_Part):

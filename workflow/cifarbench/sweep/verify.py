@@ -164,6 +164,9 @@ def replay(record: Record, shared: Shared, model: ModelSource, before: Verificat
     Raise NotReplayed where that cannot be told.
     """
     check_data(record, shared.data / record.config.dataset)
+    weights = record.config.initial_weights
+    if weights and not Path(weights).is_file():
+        raise NotReplayed(f"{weights}, which it starts from, is not here")
     own = model if isinstance(model, Path) and is_own(model) else None
     here = shared.fingerprint(record.config, own)
     repeated = before.fingerprint if before and record.fingerprint is None else None

@@ -9,7 +9,9 @@ from torch.nn import functional as F
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.errors import UserError
-from cifarbench.models.build import build_model, interpolated
+from cifarbench.files import sha256_of
+from cifarbench.models.build import batch_norms, build_model, freeze, interpolated
+from cifarbench.models.weights import start_from
 from cifarbench.training.random_streams import draw_weights_of
 
 WHITENING_IMAGES, WHITENING_EPSILON = 5000, 5e-4  # as in airbench (Jordan, 2024)
@@ -22,7 +24,38 @@ def initial_model(config: TrainConfig, data: Data, file: Path | None) -> nn.Modu
     model = build_model(config, len(data.manifest.classes), file, data.side)
     if config.whitening:
         whiten(model, data, config.image_size)
+    started_anew(config, model)
+    if config.freeze == "backbone":
+        freeze_backbone(model, len(data.manifest.classes))
     return model
+
+
+def started_anew(config: TrainConfig, model: nn.Module) -> list[str]:
+    """Load the weights that a run starts from, if any; return the layers that keep those that were drawn."""
+    if config.initial_weights is None:
+        return []
+    path = Path(config.initial_weights)
+    if path.is_file() and sha256_of(path) != config.initial_weights_sha256:
+        raise UserError(
+            f"initial_weights: {path} is not the file that was planned: its sha256 is not "
+            f"{config.initial_weights_sha256}; bring it back, or plan again"
+        )
+    return start_from(path, model)
+
+
+def freeze_backbone(model: nn.Module, classes: int) -> None:
+    """Let only the last layer with weights learn; BatchNorm keeps the statistics that it has."""
+    layers = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
+    if not layers or len(layers[-1].weight) != classes:
+        found = f"its last has {len(layers[-1].weight)}" if layers else "it has none"
+        raise UserError(
+            f"freeze: 'backbone' needs a last linear or convolutional layer with {classes} outputs, one a "
+            f"class; {found}; remove it"
+        )
+    for norm in batch_norms(model):
+        freeze(norm)
+    model.requires_grad_(False)
+    layers[-1].requires_grad_(True)
 
 
 def whiten(model: nn.Module, data: Data, side: int | None = None) -> None:

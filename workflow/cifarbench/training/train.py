@@ -1,5 +1,6 @@
 """Train one run and write its record: `cifarbench train --model lenet5 --data data/cifar10 --output DIR`."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,11 +30,13 @@ from cifarbench.training.device import (
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.fingerprint import known_fingerprint
-from cifarbench.training.initial import initial_model
+from cifarbench.training.initial import initial_model, started_anew
 from cifarbench.training.listeners import Listener
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
 from cifarbench.training.trial import without_auto
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -60,7 +63,15 @@ def train(
     model = initial_model(config, data, model_file)
     source = source_of(config.model, own=model_file)
     total, trainable = count_parameters(model)
-    facts = ModelFacts(parameters=total, trainable_parameters=trainable, flops=count_flops(model, data.side))
+    anew = started_anew(config, model)
+    if config.initial_weights:
+        log.info("starts from %s; drawn anew: %s", config.initial_weights, ", ".join(anew) or "nothing")
+    facts = ModelFacts(
+        parameters=total,
+        trainable_parameters=trainable,
+        flops=count_flops(model, data.side),
+        started_anew=anew,
+    )
     check_start(config, data, model, source)
     code = describe_code(source)
     known, fingerprint_seconds = timed(known_fingerprint, config, data, code, output, model_file)

@@ -27,7 +27,7 @@ from cifarbench.training.engine import Engine
 TRIED = {"precision": ("float32", "bfloat16"), "memory_format": ("contiguous", "channels_last")}
 # What the time of a step depends on, beside the machine; the other knobs may differ and share an answer.
 DECISIVE = (
-    *("model", *MODEL_KNOBS, "image_size", "batch_norm", "batch_size", "optimizer", "loss"),
+    *("model", *MODEL_KNOBS, "image_size", "freeze", "batch_norm", "batch_size", "optimizer", "loss"),
     *("compile", "cuda_graph", "deterministic", *TRIED),
 )
 SECONDS = 0.4  # of training, for each way

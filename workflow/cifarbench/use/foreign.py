@@ -1,16 +1,11 @@
 """Measure weights that others trained: a state dict, as safetensors or as torch.save writes it."""
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cifarbench.config.knobs import TrainConfig
@@ -20,6 +15,7 @@ from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
 from cifarbench.models.build import build_model
 from cifarbench.models.measure import count_flops, count_parameters
+from cifarbench.models.weights import near, read_weights, unwrapped
 from cifarbench.records.evaluated import Evaluated, write_evaluated
 from cifarbench.records.folder import PREDICTIONS
 from cifarbench.records.record import ModelFacts
@@ -29,8 +25,6 @@ from cifarbench.training.losses import make_loss
 from cifarbench.training.saving import data_facts, save_predictions
 
 full_precision = partial(torch.autocast, "cpu", enabled=False)
-WRAPPERS = ("module.", "_orig_mod.")  # which DataParallel and torch.compile put before every name
-HOLDERS = ("state_dict", "model_state_dict", "model", "net")  # where training scripts keep the state dict
 TOLD = 3  # names that do not fit
 
 
@@ -66,36 +60,6 @@ def evaluate_weights(
     return evaluated
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict. Raise UserError for a pickled model, whose loading would run what is in the file."""
-    try:
-        return load_file(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except SafetensorError:
-        pass  # then it is what torch.save writes
-    with path.open("rb") as file:
-        is_pickle = file.read(1) == b"\x80"
-    if not is_pickle and not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: is neither safetensors nor a file of torch.save")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"{path}: holds Python objects, not only weights, and loading those runs whatever is in them; "
-            "ask its owner to run `model = torch.load(FILE, weights_only=False)` and "
-            "`torch.save(model.state_dict(), 'weights.pt')`, and evaluate that file"
-        ) from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: is broken: {str(error).splitlines()[0]}; fetch it again") from None
-    for holder in HOLDERS:
-        if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
-            content = content[holder]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"{path}: holds no state dict, a mapping from names to tensors")
-    return dict(content)
-
-
 def read_mapping(path: Path | None) -> dict[str, str | None]:
     """Read a YAML file of `their name: our name`; one that ends with a dot stands for all that begin so."""
     if path is None:
@@ -111,10 +75,7 @@ def read_mapping(path: Path | None) -> dict[str, str | None]:
 
 
 def renamed(weights: dict[str, Tensor], mapping: Mapping[str, str | None]) -> dict[str, Tensor]:
-    for wrapper in WRAPPERS:
-        if all(name.startswith(wrapper) for name in weights):
-            weights = {name.removeprefix(wrapper): tensor for name, tensor in weights.items()}
-    pairs = ((ours(name, mapping), tensor) for name, tensor in weights.items())
+    pairs = ((ours(name, mapping), tensor) for name, tensor in unwrapped(weights).items())
     return {name: tensor for name, tensor in pairs if name is not None}
 
 
@@ -146,8 +107,3 @@ def fit(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
             f"{path}: {'; '.join(faults[:TOLD])}{more}; rename with --mapping, or check the knobs"
         )
     model.load_state_dict(dict(weights), strict=False)  # but for counters, all is there
-
-
-def near(name: str, missing: list[str]) -> str:
-    close = get_close_matches(name, missing, n=1)
-    return f" (nearest: {close[0]!r})" if close else ""
