@@ -27,12 +27,13 @@ from cifarbench.records.verified import Verified, write_verified
 from cifarbench.report import answer, charts, words
 from cifarbench.report.citation import citation
 from cifarbench.report.drawing import Drawing
+from cifarbench.report.readme import readme
 from cifarbench.report.section import Section, all_sections
 from cifarbench.report.sections.glossary import WORDS
 from cifarbench.report.tables import KINDS, all_tables, write_tables
 from cifarbench.words import count
 
-PAGE, PLAN, TABLE = "index.html", "plan.json", "runs.parquet"
+PAGE, PLAN, TABLE, README = "index.html", "plan.json", "runs.parquet", "README.md"
 FIGURES, TABLES, CAPTIONS = "figures", "tables", "captions.txt"
 
 
@@ -46,8 +47,8 @@ def render(
     evaluated: Sequence[Evaluated] = (),
     verified: Verified | None = None,
 ) -> None:
-    """Write the page into `output`, its figures and tables for papers beside it, and the plan and the table
-    from which it can be made again.
+    """Write the page into `output`, its figures and tables for papers beside it, a README, and the plan and
+    the table from which it can be made again.
 
     `speed` is what `cifarbench bench` wrote, if it has run; `baseline` another table, to be compared with;
     `pictures` what `cifarbench pictures` wrote; `evaluated` what `cifarbench evaluate` did; `verified` what
@@ -65,6 +66,7 @@ def render(
     write_figures([plot.draw() for section in made for plot in section.plots], output / FIGURES)
     write_tables(tables, output / TABLES)
     remove_others(output / TABLES, set(tables), KINDS)
+    write_text(output / README, readme(results))
     write_text(output / PAGE, page(results, made, list(tables)))
 
 

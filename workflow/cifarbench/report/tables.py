@@ -52,12 +52,16 @@ def write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         write_table(table, folder / f"{name}.parquet")
-        csv, markdown, latex = (_each_text(table, escape) for escape in (for_csv, for_markdown, for_latex))
+        csv, latex = (_each_text(table, escape) for escape in (for_csv, for_latex))
         write_text(folder / f"{name}.csv", csv.to_csv(index=False, lineterminator="\n"))
-        sides = ["right" if is_number(table[name]) else "left" for name in table]
-        text = markdown.map(_written).to_markdown(index=False, disable_numparse=True, colalign=sides)
-        write_text(folder / f"{name}.md", f"{text}\n")
+        write_text(folder / f"{name}.md", as_markdown(table) + "\n")
         write_text(folder / f"{name}.tex", booktabs(latex, table))
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    sides = ["right" if is_number(table[name]) else "left" for name in table]
+    written = _each_text(table, for_markdown).map(_written)
+    return str(written.to_markdown(index=False, disable_numparse=True, colalign=sides))
 
 
 def _each_text(table: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFrame:

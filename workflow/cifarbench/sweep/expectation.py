@@ -1,7 +1,7 @@
 """How much of a plan is done, and how long the rest may take, from the records so far."""
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,10 +30,13 @@ def outlook(plan: Plan, runs_folder: Path) -> Outlook:
     )
 
 
-def expect(plan: Plan, records: Mapping[str, Record]) -> Outlook:
+def expect(
+    plan: Plan, records: Mapping[str, Record], machine: Callable[[str], str] = device_name_for
+) -> Outlook:
     """Expect each run without a record to be as fast as the records that are most like it.
 
-    That is those of its configuration on this machine's hardware, else of its model there, else of its model.
+    That is those of its configuration on this machine's hardware, else of its model there, else of its model;
+    `machine` names the hardware for a device.
     """
     pace, images = paces(records.values()), {}
     for record in records.values():
@@ -41,7 +44,7 @@ def expect(plan: Plan, records: Mapping[str, Record]) -> Outlook:
     waiting = [run for run in plan.runs if run.id not in records]
     expected: dict[str, float] = {}
     for run in waiting:
-        here = device_name_for(run.config.device)
+        here = machine(run.config.device)
         likeness = [(run.configuration, here), (run.config.model, here), (run.config.model, "")]
         like = next((key for key in likeness if key in pace), None)
         if like and run.config.dataset in images:
