@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cifarbench.bench.peak import peak_rate
+from cifarbench.bench.profile import profile
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.files import sha256_of, write_text
 
@@ -43,14 +45,23 @@ IMAGES = {"cpu": 5000, "cuda": EPOCH}
 log = logging.getLogger(__name__)
 
 
-def bench(models: list[str], rounds: int, seconds: float, threads: int, device: str, output: Path) -> None:
-    """Time every case in every way, print the ratios and write them as JSON."""
+def bench(
+    models: list[str],
+    rounds: int,
+    seconds: float,
+    threads: int,
+    device: str,
+    output: Path,
+    profiled: bool = False,
+) -> None:
+    """Time every case in every way, print the ratios and write them as JSON; `profiled`, also where the time
+    of the fastest way goes."""
 
-    def time_alone(way: str, model: str, batch_size: int) -> dict[str, Any]:
-        return run_alone(way, model, batch_size, threads, seconds, device)
+    def time_alone(way: str, model: str, batch_size: int, *more: str) -> dict[str, Any]:
+        return run_alone(way, model, batch_size, threads, seconds, device, *more)
 
     ways = [*WAYS, *(GPU_WAYS if device == "cuda" else {})]
-    ceilings = {name: time_alone("matmul", name, 0)["flops"] for name in ("float32", "bfloat16")}
+    peaks = {name: time_alone("peak", name, 0)["flops"] for name in ("float32", "bfloat16")}
     rows = []
     for model, batch_size in CASES[device]:
         if model not in models:
@@ -59,21 +70,26 @@ def bench(models: list[str], rounds: int, seconds: float, threads: int, device: 
         for _ in range(rounds):
             for way in ways:
                 times[way].append(time_alone(way, model, batch_size))
-        rows += [summarise(model, batch_size, way, times, ceilings) for way in ways]
+        rows += [summarise(model, batch_size, way, times, peaks) for way in ways]
         for row in rows[-len(ways) :]:
             log.info(line(row))
+        if profiled:
+            fastest = max(rows[-len(ways) :], key=lambda row: row["ratio"])
+            told = time_alone(fastest["way"], model, batch_size, "profile")["profile"]
+            fastest["profile"] = told
+            log.info("  %s: %s", fastest["way"], ", ".join(f"{k} {100 * v:.0f} %" for k, v in told.items()))
     result = {
         "device": device,
         "threads": threads,
         "rounds": rounds,
-        "matmul_flops": ceilings,
+        "peak_flops": peaks,
         "rows": rows,
     }
     write_text(output, json.dumps(result, indent=1) + "\n")
 
 
 def summarise(
-    model: str, batch_size: int, way: str, times: dict[str, list[dict[str, Any]]], ceilings: dict[str, float]
+    model: str, batch_size: int, way: str, times: dict[str, list[dict[str, Any]]], peaks: dict[str, float]
 ) -> dict[str, Any]:
     pairs = zip(times[way], times["naive"], strict=True)
     ratios = sorted(one["images_per_second"] / naive["images_per_second"] for one, naive in pairs)
@@ -87,7 +103,7 @@ def summarise(
         "ratio": statistics.median(ratios),
         "ratio_quartiles": [quartiles[0], quartiles[2]],
         "flops": rate,
-        "share_of_matmul_rate": rate / ceilings["bfloat16" if "bfloat16" in way else "float32"],
+        "share_of_peak": rate / peaks["bfloat16" if "bfloat16" in way else "float32"],
         "peak_memory_bytes": max(one["peak_memory_bytes"] for one in times[way]),
     }
 
@@ -98,16 +114,17 @@ def line(row: dict[str, Any]) -> str:
         f"{row['model']:<12} batch {row['batch_size']:>4}  {row['way']:<44} "
         f"{row['images_per_second']:>9,.0f} images/s  {EPOCH / row['images_per_second']:>6.1f} s/epoch  "
         f"{row['ratio']:5.2f} x naive ({low:.2f} to {high:.2f})  "
-        f"{row['flops'] / 1e9:>7,.0f} GFLOP/s ({100 * row['share_of_matmul_rate']:.0f} % of matrix product)  "
+        f"{row['flops'] / 1e9:>7,.0f} GFLOP/s ({100 * row['share_of_peak']:.0f} % of the peak)  "
         f"{row['peak_memory_bytes'] / 2**20:,.0f} MiB"
     )
 
 
 def run_alone(
-    way: str, model: str, batch_size: int, threads: int, seconds: float, device: str
+    way: str, model: str, batch_size: int, threads: int, seconds: float, device: str, *more: str
 ) -> dict[str, Any]:
     """Time one way in a fresh process and return what it printed."""
-    call = [sys.executable, "-m", __name__, way, model, str(batch_size), str(threads), str(seconds), device]
+    about = (way, model, str(batch_size), str(threads), str(seconds), device, *more)
+    call = [sys.executable, "-m", __name__, *about]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -139,9 +156,9 @@ def main() -> None:
 
     way, model, batch_size, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     device = torch.device(sys.argv[6])
-    if way == "matmul":
+    if way == "peak":
         torch.set_num_threads(threads)
-        print(json.dumps({"flops": matmul_rate(model, device)}))
+        print(json.dumps({"flops": peak_rate(model, device)}))
         return
     config = config_for(model, batch_size, way)
     torch.set_num_threads(threads)
@@ -156,10 +173,12 @@ def main() -> None:
         ours = way != "naive"
         step = our_steps(net, config, device, Path(folder)) if ours else naive_steps(net, batch_size, device)
         rate = images_per_second(step, float(sys.argv[5]), device)
+        told = {"profile": profile(step, device)} if "profile" in sys.argv[7:] else {}
     figures = {
         "images_per_second": rate,
         "flops": rate * flops,
         "peak_memory_bytes": peak_memory_bytes(device),
+        **told,
     }
     print(json.dumps(figures))
 
@@ -177,24 +196,6 @@ def images_per_second(step: Any, seconds: float, device: Any) -> float:
         images += sum(step() for _ in range(at_once))
         synchronise(device)
     return images / elapsed
-
-
-def matmul_rate(precision: str, device: Any) -> float:
-    """Return floating-point operations per second of a square matrix product, the best of twenty."""
-    import torch
-
-    from cifarbench.training.device import synchronise
-
-    size, dtype = 2048 if device.type == "cpu" else 8192, getattr(torch, precision)
-    a, b = torch.randn(2, size, size, device=device).to(dtype)
-    best = 0.0
-    for _ in range(20):
-        synchronise(device)
-        start = time.perf_counter()
-        a @ b
-        synchronise(device)
-        best = max(best, 2 * size**3 / (time.perf_counter() - start))
-    return best
 
 
 def random_images(device: Any) -> Any:

@@ -20,6 +20,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
     verb.add_argument("--threads", type=threads, default=2, help="processor threads to use (default: 2)")
+    verb.add_argument(
+        "--profile", action="store_true", help="also tell where the time of the fastest way goes"
+    )
     verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
 
 
@@ -28,4 +31,4 @@ def run(args: argparse.Namespace) -> None:
         from cifarbench.training.device import choose_device
 
         choose_device(args.device)
-    bench(args.models, args.rounds, args.seconds, args.threads, args.device, args.output)
+    bench(args.models, args.rounds, args.seconds, args.threads, args.device, args.output, args.profile)
