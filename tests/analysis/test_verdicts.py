@@ -127,9 +127,9 @@ def test_an_undecided_order_says_how_many_seeds_would_decide() -> None:
 
 def test_a_published_difference_stands_beside_ours() -> None:
     judged = judge(claim("order", "a", "b", published=[0.72, 0.71]), Evidence(rows(a=0.71, b=0.7)))
-    assert "; published +1.0 (in ours)" in judged.ruling.reason
+    assert "; published +1.0, inside that interval" in judged.ruling.reason
     judged = judge(claim("order", "a", "b", published=[0.8, 0.71]), Evidence(rows(a=0.71, b=0.7)))
-    assert "; published +9.0 (outside ours)" in judged.ruling.reason
+    assert "; published +9.0, outside that interval" in judged.ruling.reason
 
 
 @pytest.mark.parametrize(

@@ -375,7 +375,7 @@ def test_claims_are_listed_with_their_verdict() -> None:
     assert "Published claims" not in Text(page_of(plan, table)).text
     page = page_of(with_claims(plan), table)
     text = Text(page).text
-    assert "Of 2 published claims, tables and repeated figures, 1 could be tested: " in text
+    assert "Of 2 published claims, tables and repeated figures, 1 could be tested: 1 " in text
     assert "1 claim whose runs are missing" in text
     assert "2 claims about 3 quantities; 1 tested." in text
     assert page.count('<span class="outcome ') == 1

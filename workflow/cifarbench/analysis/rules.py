@@ -171,15 +171,15 @@ def _seeds_to_order(first: Measured, second: Measured, by: float) -> int | None:
 
 
 def _published(statement: Statement, steps: Sequence[Difference], metric: Metric) -> str:
-    """Say whether the published differences lie in ours."""
+    """Say whether the published differences lie in the intervals of ours."""
     if len(statement.published) != len(statement.quantities):
         return ""
     said = []
     for (above, below), step in zip(statement.steps, steps, strict=True):
         value = statement.published[above] - statement.published[below]
         low, high = step.interval()[1:]
-        inside = "in" if low <= value <= high else "outside"
-        said.append(f"{metric.difference(value)} ({inside} ours)")
+        inside = "inside" if low <= value <= high else "outside"
+        said.append(f"{metric.difference(value)}, {inside} that interval")
     return f"; published {'; '.join(said)}"
 
 

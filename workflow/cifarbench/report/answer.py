@@ -61,7 +61,7 @@ def _others(rivals: list[Rival]) -> list[str]:
     parts = (
         (lower, "lower beyond seed noise"),
         (tested - lower, "undecided"),
-        (untested, "without seeds enough"),
+        (untested, "without enough seeds"),
     )
     said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in parts if n])
     return [f"Of {few(len(rivals), 'other')}, {said}."]

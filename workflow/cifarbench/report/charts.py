@@ -90,10 +90,9 @@ def _shown(*details: str) -> tuple[alt.Chart, Any]:
 def _curves() -> dict[str, Any]:
     """A thin line for each seed, or a line with a band from the lowest to the highest; falls of the rate."""
     base, hidden = _shown("label:N", "seed:N")
+    whole = alt.Axis(labelExpr="datum.value % 1 ? '' : datum.value", grid=False)
     epochs = alt.Scale(zero=False, nice=False)
-    base = base.encode(
-        x=alt.X("epoch:Q", title="epoch", scale=epochs, axis=alt.Axis(tickMinStep=1, grid=False))
-    )
+    base = base.encode(x=alt.X("epoch:Q", title="epoch", scale=epochs, axis=whole))
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False))
     band = base.transform_filter("isValid(datum.low)").mark_area(opacity=0.15)
     line = base.mark_line(strokeWidth=1.2).encode(y=y, strokeDash=alt.StrokeDash("dash:N", scale=None))

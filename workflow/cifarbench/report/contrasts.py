@@ -135,7 +135,9 @@ def collapses(measured: Measured) -> list[str]:
             clean.append(len(c.runs))
     if sentences and clean:
         rate = percent(excluded_rate(min(clean)), 0)
-        sentences.append(f"Where none of {min(clean)} collapsed, only a rate above {rate} is excluded.")
+        sentences.append(
+            f"Where none of {few(min(clean), 'run')} collapsed, up to {rate} of further ones may still do so."
+        )
     return sentences
 
 

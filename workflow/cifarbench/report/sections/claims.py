@@ -13,7 +13,8 @@ from cifarbench.plan.quantities import Quantity
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.section import Section, project_anchor
 from cifarbench.report.strips import Entry, Strips, strips
-from cifarbench.words import count
+from cifarbench.report.words import few
+from cifarbench.words import listed
 
 PLACE = 50
 PROBLEMS_FIRST: tuple[Outcome, ...] = ("differs", "undecided", "reproduced")
@@ -82,16 +83,22 @@ def summary(judged: Judged) -> str:
     """Count all verdicts on what was published, and how many of them chance alone would turn."""
     number = counts(judged.outcomes)
     tested = len(judged.outcomes) - number["not run"]
-    said = ", ".join(f"{outcome} {number[outcome]}" for outcome in PROBLEMS_FIRST if number[outcome])
+    said = listed([f"{number[o]} {_verb(o, number[o])}" for o in PROBLEMS_FIRST if number[o]])
     told = [
         f"Of {len(judged.outcomes)} published claims, tables and repeated figures, {tested} could be tested"
         f"{': ' if said else ''}{said}."
     ]
     if chance := wrong_by_chance(judged.outcomes):
-        told.append(f"By chance alone, {chance:.1f} of those decided would be wrong.")
+        told.append(f"Of so many decisions, about {chance:.1f} would be wrong by chance alone.")
     if supported := judged.supports.count("supported"):
-        told.append(f"{count(supported, 'explanation is', 'explanations are')} supported.")
+        told.append(f"{few(supported, 'explanation is', 'explanations are').capitalize()} supported.")
     return " ".join(told)
+
+
+def _verb(outcome: Outcome, number: int) -> str:
+    if outcome == "differs":
+        return "differs" if number == 1 else "differ"
+    return f"{'is' if number == 1 else 'are'} {outcome}"
 
 
 def project(name: str, verdicts: list[Verdict], known: Evidence) -> Project:

@@ -30,6 +30,8 @@ WORDS = {
     "instead of those of the images at hand, and so never learn them.",
     "Calibration error": "How far confidence and accuracy lie apart: of the answers given with 80 "
     "% confidence, 80 % should be right.",
+    "undecided": "The runs so far would be no surprise if the published statement were true, nor if it were "
+    "false. That is no failure to reproduce it: more seeds would decide.",
     "explanation": "What else may make a published claim look true. It is supported if the claim fails "
     "without that cause, or holds with it, in runs of this page.",
 }
