@@ -12,6 +12,7 @@ from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import read_record
 from cifarbench.report.page import render
 from helpers.synthetic import synthetic
+from helpers.training import train
 
 Fails = Callable[..., str]
 
@@ -55,6 +56,15 @@ def test_weights_reach_what_the_run_that_they_are_of_reached(
     assert found.test.confusion == trained.final.test.confusion
     assert found.test.loss == pytest.approx(trained.final.test.loss, abs=1e-5)
     assert (found.name, found.model, found.data.name) == ("theirs", trained.model, "digits")
+
+
+def test_images_are_resized_as_the_network_wants_them(
+    digits: Path, tmp_path: Path, evaluates: Callable[..., Evaluated]
+) -> None:
+    resized = ("--image-size", "24")
+    trained = train(digits, tmp_path / "run", "--model", "baseline", "--scaling", "unit", *resized)
+    found = evaluates(tmp_path / "run" / WEIGHTS, *resized)
+    assert found.test.confusion == trained.final.test.confusion
 
 
 def test_a_mapping_renames_and_leaves_out(

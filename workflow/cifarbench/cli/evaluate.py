@@ -11,7 +11,8 @@ from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.plan.grid import config_of
 
 # The knobs that decide what a trained network answers.
-OF_IMAGES, OF_BATCH_NORM = ("scaling", "denoise"), ("conventions", "batch_norm", "batch_norm_eps")
+OF_IMAGES = ("scaling", "denoise", "image_size")
+OF_BATCH_NORM = ("conventions", "batch_norm", "batch_norm_eps")
 DECISIVE = ("model", *MODEL_KNOBS, *OF_BATCH_NORM, *OF_IMAGES, "loss")
 
 
