@@ -215,6 +215,23 @@ def test_an_older_record_beside_newer_ones_has_the_defaults(tmp_path: Path) -> N
     assert older == newer[0]
 
 
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_a_part_that_some_records_lack_is_read_in_any_order_of_columns(whole_first: bool) -> None:
+    _, table = synthetic()
+    parts = {
+        "fingerprint.rule": 1,
+        "fingerprint.initial_weights_sha256": "0" * 64,
+        "fingerprint.losses": [[2.3]] * len(table),
+        "fingerprint.update_norms": [[0.1]] * len(table),
+        "fingerprint.final_loss": 2.2,
+        "fingerprint.learning_rates": [[0.001]] * len(table),
+    }
+    whole = {"fingerprint": None}
+    both = {**whole, **parts} if whole_first else {**parts, **whole}
+    records = records_in(table.drop(columns="fingerprint").assign(**both))
+    assert [record.fingerprint and record.fingerprint.final_loss for record in records] == [2.2] * len(table)
+
+
 def test_a_knob_that_is_not_known_here_is_named(tmp_path: Path) -> None:
     _, table = synthetic()
     with pytest.raises(UserError, match=r"-s0\.config\.mixup_too: unknown key; did you mean 'mixup'"):

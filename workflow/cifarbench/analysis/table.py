@@ -210,7 +210,8 @@ def _record(row: dict[str, Any]) -> Record:
             if not isinstance(place.get(parent), dict):  # a part that is None in some runs has a column, too
                 place[parent] = {}
             place = place[parent]
-        place[last] = value
+        if not isinstance(place.get(last), dict):  # nor does it matter which of these columns comes first
+            place[last] = value
     plain = without_gaps(Record, _plain(nested))
     versions = plain["environment"]["versions"]  # of which each run has its own
     plain["environment"]["versions"] = {name: version for name, version in versions.items() if version}
