@@ -62,6 +62,8 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
     "L2 of the last layer": ({"last_layer_l2": 1e-4}, {"last_layer_l2": 1.01e-4}),
     "initial weights": ({}, {"initialization": "glorot_uniform"}),
     "whitening": ({"model": "airbench94", "width": 0.1}, {"whitening": True}),
+    "layers that train": ({}, {"freeze": "backbone"}),
+    "size of images": ({}, {"image_size": 40}),
     "conventions": ({}, {"conventions": "keras"}),
     "activation": ({}, {"activation": "leaky_relu"}),
     "activation of convolutions": ({"model": "lenet5"}, {"conv_activation": False}),
@@ -104,7 +106,7 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
 LEFT_OUT = (
     *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch", "early_stop"),
     *("precision", "memory_format", "compile", "cuda_graph", "deterministic", "device"),
-    *("depth", "classifier"),
+    *("depth", "classifier", "stem", "model_args", "initial_weights", "initial_weights_sha256"),
 )
 # Ways of one machine to round otherwise: what its environment says, threads, and layout.
 LESS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
