@@ -301,7 +301,7 @@ def test_what_cannot_be_told_from_the_best_is_said() -> None:
     assert "The most accurate is lenet5, learning rate 0.008: 75.2 ± 0.3 % of" in text
     following = "Next is lenet5, learning rate 0.004 with 75.2 ± 0.2 %; these seeds cannot separate the two"
     assert following in text
-    assert "Of two others, two are lower beyond seed noise." in text
+    assert "Both others are lower beyond seed noise." in text
     assert "“learning rate 0.008” has the highest mean." in text
     assert "Not told apart from it: “learning rate 0.004”." in text
     assert "differ by up to 0.5 points by chance" in text

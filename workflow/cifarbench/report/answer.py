@@ -64,7 +64,8 @@ def _others(rivals: list[Rival]) -> list[str]:
         (untested, "without enough seeds"),
     )
     if len(rivals) > 1 and len(rivals) == lower:
-        return [f"All {few(lower)} others are lower beyond seed noise."]
+        who = "Both" if lower == 2 else f"All {few(lower)}"
+        return [f"{who} others are lower beyond seed noise."]
     said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in parts if n])
     return [f"Of {few(len(rivals), 'other')}, {said}."]
 
