@@ -87,6 +87,7 @@ def config_with(**run: object) -> dict[str, object]:
             config_with(mixup=1, loss="mean_squared_error_index"),
             "loss 'mean_squared_error_index' takes a class",
         ),
+        (config_with(crop_padding=32), "runs[0].crop_padding: 32 is not allowed: nothing may be left of an"),
         (config_with(crop_border="reflect"), "crop_border 'reflect' has no effect with crop_padding 0"),
         (config_with(decay_on="matrices"), "decay_on 'matrices' has no effect with weight_decay 0"),
         (

@@ -39,6 +39,13 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path: Path, text: str, key: st
     assert f"key {key!r} is there twice (line {line}); remove or rename one" in fault_of(tmp_path, text)
 
 
+@pytest.mark.parametrize(("text", "number"), [("010", 8), ("1:30", 90), ("-017", -15), ("0_7", 7)])
+def test_a_number_that_yaml_reads_as_another_is_refused(tmp_path: Path, text: str, number: int) -> None:
+    fault = fault_of(tmp_path, f"a: 0\nepochs: {text}")
+    assert f"{text} would be read as {number} (line 2); write it plainly or quote it" in fault
+    assert load("[0, -7, 1_000, 0x10, '010', '1:30']") == [0, -7, 1000, 16, "010", "1:30"]
+
+
 def test_what_overrides_a_merged_mapping_is_no_second_key() -> None:
     text = "a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: {<<: [*b, *a], y: 4}\n'1': 5\n1: 6"
     assert load(text) == {

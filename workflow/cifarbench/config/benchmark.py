@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.text import PathText, Prose, Slug
 from cifarbench.errors import UserError, explain, shown
 
@@ -204,3 +205,14 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:  # too long together with its folder, or behind a folder that may not be read
         return False
+
+
+def check_augmentation(config: TrainConfig, side: int) -> None:
+    """Raise UserError for what would leave nothing of an image of so many pixels a side."""
+    for name, most in (("crop_padding", side - 1), ("cutout", side)):
+        value = getattr(config, name)
+        if value > most:
+            raise UserError(
+                f"{name}: {value} is not allowed: nothing may be left of an image of {side} pixels; "
+                f"choose at most {most}"
+            )

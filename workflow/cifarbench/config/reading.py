@@ -1,5 +1,6 @@
 """YAML that people write, read so that nothing is lost in silence and no small file fills all memory."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,18 @@ class UniqueKeys(yaml.SafeLoader):
                     raise yaml.YAMLError(f"key {key.value!r} is there twice ({place}); remove or rename one")
                 seen.add((key.tag, key.value))
         return node
+
+
+def plain_integer(loader: UniqueKeys, node: ScalarNode) -> int:
+    """Read an integer. Raise YAMLError for one that YAML 1.1 reads as another: 010 as 8, 1:30 as 90."""
+    value = loader.construct_yaml_int(node)
+    if ":" in node.value or re.fullmatch(r"[-+]?0[0-7_]+", node.value):
+        place = f"line {node.start_mark.line + 1}"
+        raise yaml.YAMLError(f"{node.value} would be read as {value} ({place}); write it plainly or quote it")
+    return int(value)
+
+
+UniqueKeys.add_constructor("tag:yaml.org,2002:int", plain_integer)
 
 
 def expanded_size(node: Node, known: dict[int, int | None]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cifarbench.config.benchmark import Config, Study
+from cifarbench.config.benchmark import Config, Study, check_augmentation
 from cifarbench.config.ids import canonical, configuration_id, format_value, with_seed
 from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.config.sampling import Distribution, distribution, is_distribution
@@ -194,7 +194,7 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     except ValidationError as error:
         raise UserError(explain(error, where, TrainConfig.model_fields)) from None
     try:
-        dataset_of(config, train.dataset)
+        check_augmentation(train, dataset_of(config, train.dataset).image_size)
         source = model_source(config, train.model)
         check_model_knobs(train, source)
     except UserError as error:

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from cifarbench.config.benchmark import check_augmentation
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.errors import UserError
@@ -25,16 +26,6 @@ def check_start(config: TrainConfig, data: Data, model: nn.Module, source: Model
     last = images_per_epoch(config, images) % config.batch_size or config.batch_size
     if last == 1:
         check_single(config, len(data.manifest.classes), model, source, data.side)
-
-
-def check_augmentation(config: TrainConfig, side: int) -> None:
-    for name, most in (("crop_padding", side - 1), ("cutout", side)):
-        value = getattr(config, name)
-        if value > most:
-            raise UserError(
-                f"{name}: {value} is not allowed: nothing may be left of an image of {side} pixels; "
-                f"choose at most {most}"
-            )
 
 
 def check_single(config: TrainConfig, classes: int, model: nn.Module, source: ModelSource, side: int) -> None:
