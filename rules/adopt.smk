@@ -31,5 +31,8 @@ if JOBS.adopted:
             f"Take {len(JOBS.adopted)} runs from known results: cifarbench adopt, see {{log}}"
         shell:
             r"""
-            python -m cifarbench adopt {params.known:q} --plan {input.plan} {resources.but} >{log} 2>&1
+            python -m cifarbench adopt {params.known:q} \
+                --plan {input.plan} \
+                --while-known {resources.but} \
+                >{log} 2>&1
             """

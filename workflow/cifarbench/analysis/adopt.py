@@ -165,14 +165,17 @@ def of_jobs(jobs: Jobs) -> Adoption:
     return choose(jobs.config.known, jobs.plan, here(jobs.plan, own, Path("data")), RUNS, jobs.forced)
 
 
-def adopt(adoption: Adoption, plan: Plan, runs_folder: Path) -> None:
-    """Write the folder of each run, its record last, and keep how they were verified beside the runs."""
+def adopt(adoption: Adoption, plan: Plan, runs_folder: Path, while_known: bool = False) -> None:
+    """Write the folder of each run, its record last, and keep how they were verified beside the runs.
+
+    If `while_known`, they are trained once the config does not name where they come from any more.
+    """
     planned = {run.id: run for run in plan.runs}
     records = records_in(adoption.rows)
     for record in records:
         check_config(record, planned[record.run])
     for record, row in zip(records, adoption.rows.to_dict("records"), strict=True):
-        write_run(record, row, runs_folder / record.run)
+        write_run(record, row, runs_folder / record.run, while_known)
     keep_verified(adoption.rows, runs_folder.parent)
 
 
@@ -185,13 +188,14 @@ def check_config(record: Record, run: Run) -> None:
             )
 
 
-def write_run(record: Record, row: Mapping[str, Any], folder: Path) -> None:
+def write_run(record: Record, row: Mapping[str, Any], folder: Path, while_known: bool) -> None:
     how = row["how"] or read_model(Kept, folder / ADOPTED, "cifarbench adopt").verified
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files_of(row).items():
         with atomic(folder / name) as temporary:
             temporary.write_bytes(content)
-    write_text(folder / ADOPTED, kept_of(row, how).model_dump_json() + "\n")
+    kept = Kept(verified=how, while_known=while_known, **of_images(row))
+    write_text(folder / ADOPTED, kept.model_dump_json() + "\n")
     adopted = Adopted(source=row["source"], verified=how)
     write_record(record.model_copy(update={"adopted": adopted}), folder)
     log.info("%s: from %s, %s", record.run, row["source"], how)
@@ -202,9 +206,10 @@ def files_of(row: Mapping[str, Any]) -> dict[str, bytes]:
     return files if isinstance(files, dict) else {}
 
 
-def kept_of(row: Mapping[str, Any], how: str) -> Kept:
+def of_images(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row tells of the test images; nothing of a run without predictions."""
     correct = row.get("correct")
     if not isinstance(correct, bytes):
-        return Kept(verified=how)
+        return {}
     calibration = {name: list(row[f"calibration.{name}"]) for name in ("images", "confidence", "accuracy")}
-    return Kept(verified=how, correct=base64.b64encode(correct).decode(), calibration=calibration)
+    return {"correct": base64.b64encode(correct).decode(), "calibration": calibration}

@@ -27,6 +27,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--plan", type=Path, default=Path("results/plan.json"), help="file that `plan` wrote")
     add_runs(verb)
     add_data(verb)
+    verb.add_argument(
+        "--while-known", action="store_true", help="to be trained when the config does not name them any more"
+    )
     verb.add_argument("--but", metavar="RUN", action="append", default=[], help="id of a run to leave alone")
     verb.add_argument(
         "--model-file",
@@ -57,7 +60,7 @@ def named_file(text: str) -> tuple[str, Path]:
 def run(args: argparse.Namespace) -> None:
     plan = read_plan(args.plan)
     found = choose(args.known, plan, here(plan, dict(args.model_file), args.data), args.runs, args.but)
-    adopt(found, plan, args.runs)
+    adopt(found, plan, args.runs, args.while_known)
     if not found.runs:
         raise UserError("\n".join(["nothing is taken", *found.in_words()]))
     for line in found.in_words():

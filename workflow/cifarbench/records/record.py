@@ -164,6 +164,8 @@ class Kept(_Part):
     from what `collect` would read from the predictions."""
 
     verified: str
+    while_known: bool = False
+    """Whether it is to be trained when the config does not name where it comes from any more."""
     correct: str | None = None
     """A bit for each test image, eight to a byte, in base64."""
     calibration: dict[str, list[float]] = {}

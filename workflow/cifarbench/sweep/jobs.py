@@ -22,6 +22,7 @@ from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
+from cifarbench.files import read_model
 from cifarbench.models.sources import model_sources
 from cifarbench.plan.checks import check_sources
 from cifarbench.plan.grid import Run
@@ -29,7 +30,7 @@ from cifarbench.plan.looks import as_of, read_looks, stages
 from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.folder import ADOPTED, RECORD, WEIGHTS
-from cifarbench.records.record import read_record
+from cifarbench.records.record import Kept, read_record
 
 RESULTS = Path("results")
 RUNS = RESULTS / "runs"
@@ -117,6 +118,11 @@ def _rates(model: str, runs_folder: Path) -> Iterator[float]:
                 yield record.images_per_second
 
 
+def was_known(kept: Path) -> bool:
+    """Tell whether a run was adopted for as long as the config names where it comes from."""
+    return kept.exists() and read_model(Kept, kept, "cifarbench adopt").while_known
+
+
 def names_run(names: Collection[str], run: str) -> bool:
     """Tell whether rules and files mean the training of a run."""
     return "train" in names or any(run in Path(name).parts for name in names)
@@ -178,7 +184,7 @@ class Jobs:
         """Return what must be there after the looks that there are, or the first few of them: the record of
         each run, and of one that was adopted before and now is not the weights, so that it is trained."""
         runs = [run.id for run in as_of(self.plan, read_looks(RESULTS)[:looks]).runs]
-        left = (run for run in runs if run not in self.adopted and (RUNS / run / ADOPTED).exists())
+        left = (run for run in runs if run not in self.adopted and was_known(RUNS / run / ADOPTED))
         return [f"{RUNS}/{run}/{RECORD}" for run in runs] + [f"{RUNS}/{run}/{WEIGHTS}" for run in left]
 
     def adopted_records(self) -> list[str]:
