@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from packaging.specifiers import SpecifierSet
+from safetensors.torch import save_file
 
 from cifarbench.bundle import home, start
 from cifarbench.bundle.away import INTERRUPTED, alone, by_name, parser, time_limit
@@ -48,8 +50,12 @@ def build(classes):
 def write_config(folder: Path, epochs: int = 2, **knobs: object) -> Path:
     (folder / "own.py").write_text(MODEL)
     (folder / "head.py").write_text(HEAD)
+    save_file({"2.weight": torch.full((10, 3072), 0.001)}, folder / "start.safetensors")
     shared = {"dataset": "digits", "validation_images": 200, "epochs": epochs, "model": "own", **knobs}
-    runs = [{"schedule": "multistep", "milestones": [1], "seed": [0, 1]}, {"cuda_graph": False, "epochs": 1}]
+    runs = [
+        {"schedule": "multistep", "milestones": [1], "seed": [0, 1]},
+        {"initial_weights": "start.safetensors", "epochs": 1, "cuda_graph": False},
+    ]
     config = {
         "title": "Elsewhere",
         "models": [{"name": "own", "file": "own.py"}],
@@ -146,29 +152,28 @@ def test_a_configuration_without_a_seed_goes_before_the_next_seed_of_another(tmp
     assert most_telling_first(runs, {run.id for run in runs}) == []
 
 
-def test_what_is_trained_already_is_left_out(
-    digits: Path, tmp_path: Path, fails: Callable[..., str], capsys: pytest.CaptureFixture[str]
+def test_what_comes_back_is_adopted_and_left_out_of_the_next_bundle(
+    digits: Path, tmp_path: Path, fails: Callable[..., str]
 ) -> None:
-    config = write_config(tmp_path)
+    config, back, runs = write_config(tmp_path), tmp_path / "back.zip", tmp_path / "runs"
     unpacked = unpack(bundle(config, digits, tmp_path / "all.pyz"), tmp_path / "all")
-    assert (
-        away(["--data", str(digits), "--output", str(tmp_path / "back.zip")], tmp_path / "all.pyz", unpacked)
-        == 0
-    )
-    unpack(tmp_path / "back.zip", tmp_path / "back")
-    done = sorted((tmp_path / "back" / "runs").iterdir())
-    assert len(done) == 3
-    (tmp_path / "runs").mkdir()
-    done[0].rename(tmp_path / "runs" / done[0].name)
+    assert away(["--data", str(digits), "--output", str(back)], tmp_path / "all.pyz", unpacked) == 0
+    assert main(["plan", str(config), "--output", str(tmp_path / "plan.json"), "--runs", str(runs)]) == 0
+    adopt = ["adopt", back, "--plan", tmp_path / "plan.json", "--runs", runs, "--data", digits.parent]
+    assert main([*map(str, adopt), "--model-file", f"own={tmp_path / 'own.py'}"]) == 0
+    ids = [run.id for run in plan_of(config).runs]
+    assert [read_record(runs / run / RECORD).adopted is not None for run in ids] == [True] * 3
+
+    call = ["bundle", config, "--data", digits.parent, "--output", tmp_path / "x.pyz", "--runs"]
+    assert "nothing left to train" in fails(*call, runs)
+    shutil.rmtree(runs / ids[0])
     bundle(config, digits, tmp_path / "rest.pyz")
     task = Task.model_validate_json(zipfile.ZipFile(tmp_path / "rest.pyz").read(TASK))
-    assert {run_id(run.config) for run in task.runs} == {folder.name for folder in done[1:]}
-    for folder in done[1:]:
-        folder.rename(tmp_path / "runs" / folder.name)
-    call = ["bundle", config, "--data", digits.parent, "--runs", tmp_path / "runs", "--output", "x.pyz"]
-    assert "nothing left to train" in fails(*call)
-    assert "--model: 'owl' has no run" in fails(*call, "--model", "owl")
-    assert "images" not in {name.split("/")[0] for name in zipfile.ZipFile(tmp_path / "rest.pyz").namelist()}
+    assert [run_id(run.config) for run in task.runs] == ids[:1]
+    assert "--model: 'owl' has no run" in fails(*call, runs, "--model", "owl")
+    shutil.rmtree(runs)
+    config.write_text(f"known: [{back}]\n{config.read_text()}")
+    assert "nothing left to train" in fails(*call, runs)
 
 
 def test_a_bundle_needs_the_data_set_at_home(tmp_path: Path, fails: Callable[..., str]) -> None:
@@ -211,10 +216,13 @@ def test_a_run_that_fails_does_not_stop_the_others(
     archive = bundle(config, digits, tmp_path / "away.pyz")
     unpacked, output = unpack(archive, tmp_path / "unpacked"), tmp_path / "back.zip"
     (unpacked / "models/own/head.py").write_text("raise RuntimeError('broken')")
-    assert away(["--data", str(digits), "--output", str(output)], archive, unpacked) == 1
-    failed = [run.id for run in plan_of(config).runs if run.config.model == "own"]
+    assert away(["--output", str(output)], archive, unpacked) == 1  # digits are read anew
+    # One model is broken, and the weights to start from are not those of the other.
+    failed = [
+        run.id for run in plan_of(config).runs if run.config.model == "own" or run.config.initial_weights
+    ]
     said = capsys.readouterr()
-    assert "3 of 6 runs done" in said.out
+    assert "2 of 6 runs done" in said.out
     assert sorted(said.err.splitlines()) == sorted(f"failed: {run}; its log is in {output}" for run in failed)
     assert "broken" in zipfile.ZipFile(output).read(f"unfinished/{failed[0]}/{LOG}").decode()
 

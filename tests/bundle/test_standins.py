@@ -34,6 +34,17 @@ def test_tensors_are_written_to_the_same_bytes(tmp_path: Path) -> None:
             assert torch.equal(file.get_tensor(name), torch.from_numpy(array.copy()))
 
 
+def test_weights_of_others_are_read_as_the_library_reads_them(tmp_path: Path) -> None:
+    half = torch.arange(6, dtype=torch.bfloat16).reshape(2, 3)
+    safetensors.torch.save_file({"half": half, "whole": half.float()}, tmp_path / "file", {"format": "pt"})
+    read = standin.load_file(tmp_path / "file")
+    assert read.keys() == {"half", "whole"}
+    assert all(torch.equal(read[name], there) for name, there in (("half", half), ("whole", half.float())))
+    (tmp_path / "file").write_bytes((tmp_path / "file").read_bytes()[:-1])
+    with pytest.raises(standin.SafetensorError, match="its end is missing"):
+        standin.load_file(tmp_path / "file")
+
+
 @pytest.mark.parametrize("content", [b"", b"1234", b"\x05\0\0\0\0\0\0\0{...}"])
 def test_what_is_no_file_of_tensors_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)

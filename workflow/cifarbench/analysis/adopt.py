@@ -20,6 +20,7 @@ from cifarbench.analysis.known import FILES, read_known
 from cifarbench.analysis.merge import keep_verified, repetitions, with_repeated
 from cifarbench.analysis.table import records_in
 from cifarbench.config.benchmark import Known
+from cifarbench.config.ids import PLACES
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import MANIFEST, read_manifest
 from cifarbench.errors import UserError
@@ -181,7 +182,7 @@ def adopt(adoption: Adoption, plan: Plan, runs_folder: Path, while_known: bool =
 
 def check_config(record: Record, run: Run) -> None:
     for (name, found), (_, planned) in zip(record.config, run.config, strict=True):
-        if found != planned:
+        if found != planned and name not in PLACES:
             raise UserError(
                 f"run {record.run}: {name} is {found!r}, but {planned!r} by its id; the table was changed, "
                 "collect it again"

@@ -11,6 +11,7 @@ import pandas as pd
 from cifarbench.analysis.columns import DONE
 from cifarbench.analysis.merge import check_figures
 from cifarbench.analysis.table import read_table, tested
+from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import members
 from cifarbench.errors import UserError
 from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
@@ -20,6 +21,8 @@ READ = (RECORD, PREDICTIONS, LOG)
 FILES = "files"
 """The column of what lies beside a record, by its name in the run's folder; tables have none."""
 PARQUET = b"PAR1"
+LIMITS = ReadOptions(max_pixels=2**27, max_bytes=2**34)
+"""Of archives: 1 GB a file, since they may hold checkpoints, and 17 GB in all."""
 
 
 def read_known(path: Path) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def files_in(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
             if file.name in READ and file.is_file():
                 yield PurePosixPath(file.relative_to(path)), file.read_bytes()
         return
-    for member in members(path):
+    for member in members(path, LIMITS):
         if member.name.name in READ and member.content is not None:
             yield member.name, member.content
 

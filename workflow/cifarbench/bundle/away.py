@@ -131,7 +131,7 @@ class Away:
 
     def train_one(self, run: str, training: Training) -> None:
         file = self.unpacked / training.model_file if training.model_file else None
-        config = training.config
+        config = training.placed(self.unpacked)
         data = self.work / "data" / config.dataset
         train_pack([Job(config, file)], data, self.work / "runs", self.args.threads, WRITE_SECONDS)
         (self.folder(run) / WEIGHTS).unlink(missing_ok=True)  # they stay here, and would fill a small disk

@@ -15,6 +15,7 @@ from cifarbench.bundle import start
 from cifarbench.bundle.images import IMAGES_IN, MANIFESTS
 from cifarbench.bundle.task import TASK, Images, Task, Training
 from cifarbench.config.benchmark import Dataset, ReadOptions
+from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.catalogue import format_of
 from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.files import atomic
@@ -75,7 +76,7 @@ def write_bundle(
     with atomic(output) as temporary, temporary.open("wb") as file:
         file.write(SHEBANG)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in sorted(members(task, own, data)):
+            for name, content in sorted(members(task, runs, own, data)):
                 archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
             for name in task.datasets if with_data else ():
                 archive.write(data / name / IMAGES, f"{IMAGES_IN}/{name}")
@@ -94,15 +95,25 @@ def images_of(dataset: Dataset, data: Path) -> Images:
 
 def training(run: Run, own: Mapping[str, Path]) -> Training:
     model, knobs = run.config.model, run.config.changed()
+    if run.config.initial_weights:
+        knobs["initial_weights"] = weights_name(run.config)
     return Training(knobs=knobs, model_file=f"models/{model}/{own[model].name}" if model in own else None)
 
 
-def members(task: Task, own: Mapping[str, Path], data: Path) -> Iterator[tuple[str, bytes]]:
+def weights_name(config: TrainConfig) -> str:
+    return f"weights/{config.initial_weights_sha256}"
+
+
+def members(
+    task: Task, runs: Sequence[Run], own: Mapping[str, Path], data: Path
+) -> Iterator[tuple[str, bytes]]:
     """Yield what a bundle holds beside images, by name."""
     yield "__main__.py", Path(start.__file__).read_bytes()
     yield TASK, task.model_dump_json(indent=1).encode()
     for name in task.datasets:
         yield f"{MANIFESTS}/{name}/{MANIFEST}", (data / name / MANIFEST).read_bytes()
+    files = {weights_name(run.config): run.config.initial_weights for run in runs}
+    yield from ((name, Path(file).read_bytes()) for name, file in files.items() if file)
     for model, path in own.items():
         for source in model_sources(path):
             yield f"models/{model}/{source.relative_to(path.parent).as_posix()}", source.read_bytes()
@@ -135,4 +146,4 @@ def standins() -> Iterator[tuple[str, bytes]]:
         # The versions that records have.
         yield f"{name}-0.dist-info/METADATA", f"Name: {name}\nVersion: stand-in\n".encode()
     for kind in ("numpy", "torch"):
-        yield f"safetensors/{kind}.py", b"from safetensors import save_file as save_file\n"
+        yield f"safetensors/{kind}.py", b"from safetensors import load_file, save_file\n"

@@ -55,4 +55,9 @@ def bring(name: str, wanted: Images, given: Path | None, archive: Path, output: 
             shutil.copyfile(given / IMAGES, temporary)
         return
     request = Request.of([given] if given else [], wanted.sha256, wanted.options)
-    normalise(name, wanted.format, request, output)
+    try:
+        normalise(name, wanted.format, request, output)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{given or name}: cannot be read here without {error.name}; make the bundle with --with-data"
+        ) from None

@@ -2,11 +2,13 @@
 
 import argparse
 import math
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from cifarbench.config.benchmark import ReadOptions
+from cifarbench.config.ids import PLACES
 from cifarbench.config.knobs import TrainConfig
 
 TASK = "task.json"
@@ -26,7 +28,10 @@ class Images(_Part):
 
 
 class Training(_Part):
-    """A run: the knobs that differ from their defaults, checked already, and the file of an own model."""
+    """A run: the knobs that differ from their defaults, checked already, and the file of an own model.
+
+    Files lie in the bundle.
+    """
 
     knobs: dict[str, Any]
     model_file: str | None
@@ -34,6 +39,11 @@ class Training(_Part):
     @property
     def config(self) -> TrainConfig:
         return TrainConfig(**self.knobs)
+
+    def placed(self, unpacked: Path) -> TrainConfig:
+        """Return the configuration that names files where the bundle is unpacked."""
+        files = {name: str(unpacked / self.knobs[name]) for name in PLACES if name in self.knobs}
+        return self.config.model_copy(update=files)
 
 
 class Task(_Part):

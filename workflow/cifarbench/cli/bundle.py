@@ -31,6 +31,10 @@ def run(args: argparse.Namespace) -> None:
     plan = make_plan(config)
     own = {model.name: Path(model.file) for model in config.models}
     done = done_here(plan, own, args.runs, args.data)
+    if config.known:
+        from cifarbench.analysis.adopt import choose, here
+
+        done.update(choose(config.known, plan, here(plan, own, args.data), args.runs).runs)
     chosen = set(args.model or models_of(plan))
     if unknown := chosen - models_of(plan):
         raise UserError(
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
         )
     runs = [run for run in most_telling_first(plan.runs, done) if run.config.model in chosen]
     if not runs:
-        raise UserError(f"{args.config}: there is nothing left to train in {args.runs}")
+        raise UserError(f"{args.config}: there is nothing left to train")
     write_bundle(plan, runs, own, args.data, args.output, args.minutes, args.with_data)
     datasets = sorted({run.config.dataset for run in runs})
     given = "" if args.with_data else " ".join(f" --data {name}=PATH" for name in datasets)

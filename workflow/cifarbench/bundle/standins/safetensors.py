@@ -54,6 +54,10 @@ class safe_open:  # noqa: N801 (the library's name)
             (length,) = struct.unpack("<Q", self.bytes[:8].tobytes())
             self.header = json.loads(self.bytes[8 : 8 + length].tobytes())
             self.start = 8 + length
+            self.header.pop("__metadata__", None)
+            last = max((about["data_offsets"][1] for about in self.header.values()), default=0)
+            if self.start + last != len(self.bytes):
+                raise ValueError("its end is missing")
         except (ValueError, struct.error) as error:
             raise SafetensorError(f"no safetensors file: {error}") from None
 
@@ -67,5 +71,13 @@ class safe_open:  # noqa: N801 (the library's name)
 
         about = self.header[name]
         first, last = (self.start + offset for offset in about["data_offsets"])
-        array = self.bytes[first:last].view(TYPES[about["dtype"]]).reshape(about["shape"])
-        return torch.from_numpy(np.asarray(array))
+        is_half = about["dtype"] == "BF16"  # which NumPy does not have
+        kind = np.dtype("<i2") if is_half else TYPES[about["dtype"]]
+        tensor = torch.from_numpy(np.asarray(self.bytes[first:last].view(kind).reshape(about["shape"])))
+        return tensor.view(torch.bfloat16) if is_half else tensor
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """Read PyTorch's tensors."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.header}
