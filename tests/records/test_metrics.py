@@ -21,6 +21,7 @@ def run(**changes: Any) -> dict[str, Any]:
         "final.test.top5": 0.9,
         "final.test.calibration_error": 0.05,
         "final.augmented_top1": 0.75,
+        "final.extra_top1": 0.5,
     }
     model = {"model.parameters": 62006, "model.flops": 1303440}
     return {**final, **model, "seconds.train": 12.5, "images_per_second": 9000.0, "epochs": epochs, **changes}
@@ -32,6 +33,7 @@ EXPECTED: dict[str, tuple[float, float | None, str]] = {
     "test_loss": (1.1, 2.0, "1.100"),
     "seconds": (12.5, 6.0, "12.5 s"),
     "augmented_accuracy": (0.75, None, "75.0 %"),
+    "shifted_accuracy": (0.5, None, "50.0 %"),
     "top5_accuracy": (0.9, None, "90.0 %"),
     "calibration_error": (0.05, None, "0.050"),
     "images_per_second": (9000, None, "9,000"),
@@ -79,7 +81,9 @@ def test_differences_carry_their_sign() -> None:
 
 
 def test_columns_are_those_of_the_table() -> None:
-    table: pd.DataFrame = synthetic()[1].assign(**{"final.augmented_top1": 0.75})  # tested so
+    table: pd.DataFrame = synthetic()[1].assign(
+        **{"final.augmented_top1": 0.75, "final.extra_top1": 0.5}  # tested so
+    )
     for name, metric in METRICS.items():
         assert metric.column is None or metric.column in table, name
         assert metric.of(table.iloc[0].to_dict()) is not None, name

@@ -16,6 +16,7 @@ SHOWN = (
     "test_loss",
     "seconds",
     "augmented_accuracy",
+    "shifted_accuracy",
     "top5_accuracy",
     "calibration_error",
     "images_per_second",

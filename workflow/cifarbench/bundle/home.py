@@ -64,7 +64,7 @@ def write_bundle(
     with_data: bool = False,
 ) -> None:
     """Write the bundle that trains `runs`, a part of the plan's. Raise UserError without their data sets."""
-    used = {run.config.dataset for run in runs}
+    used = {name for run in runs for name in (run.config.dataset, *run.config.extra_tests)}
     datasets = [dataset for dataset in plan.datasets if dataset.name in used]
     own = {name: path for name, path in own_models.items() if name in {run.config.model for run in runs}}
     task = Task(

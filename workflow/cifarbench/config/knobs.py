@@ -101,9 +101,7 @@ class TrainConfig(BaseModel):
     initial_weights: PathText | None = knob(
         None, "file of weights to start from, safetensors or a state dict; what fits no layer is left out"
     )
-    initial_weights_sha256: str | None = knob(
-        None, "checksum of initial_weights; found where left out", pattern="^[0-9a-f]{64}$"
-    )
+    initial_weights_sha256: str | None = knob(None, "their checksum", pattern="^[0-9a-f]{64}$")
     freeze: Literal["none", "backbone"] = knob("none", "train all, or the last layer alone")
     batch_norm: Literal["batch", "frozen"] = knob(
         "batch", "statistics of BatchNorm: the batch's, or frozen at mean 0 and variance 1"
@@ -141,6 +139,7 @@ class TrainConfig(BaseModel):
     )
     mixup: float = knob(0.0, "augment: alpha of the share in which images and targets are mixed", ge=0, le=10)
     cutmix: float = knob(0.0, "augment: alpha of the share that a patch of another image takes", ge=0, le=10)
+    extra_tests: tuple[str, ...] = knob((), "data sets with the same classes to test on, too, as under shift")
     validation_images: int = knob(
         5000, "images held out of the training set, stratified", "images", ge=0, lt=2**31
     )
@@ -274,6 +273,8 @@ class TrainConfig(BaseModel):
             raise ValueError("initial_weights_sha256 has no effect without initial_weights; remove it")
         if self.initial_weights and self.whitening:
             raise ValueError("whitening True and initial_weights both begin the first layer; choose one")
+        if len({self.dataset, *self.extra_tests}) <= len(self.extra_tests):
+            raise ValueError(f"extra_tests {self.extra_tests!r} has a data set that is tested on anyway")
         if self.decay_on != "all" and not self.weight_decay:
             raise ValueError(f"decay_on {self.decay_on!r} has no effect with weight_decay 0; remove it")
         return self

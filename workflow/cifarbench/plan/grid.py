@@ -194,6 +194,8 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     except ValidationError as error:
         raise UserError(explain(error, where, TrainConfig.model_fields)) from None
     try:
+        for name in (train.dataset, *train.extra_tests):
+            dataset_of(config, name)
         check_augmentation(train, dataset_of(config, train.dataset).image_size)
         source = model_source(config, train.model)
         check_model_knobs(train, source)

@@ -64,7 +64,7 @@ def make_plan(config: Config) -> Plan:
     check(config)
     expanded = [(study, expand_study(config, study)) for study in config.studies]
     by_id = {run.id: run for _, labelled in expanded for run, _ in labelled}
-    used = {run.config.dataset for run in by_id.values()}
+    used = {name for run in by_id.values() for name in (run.config.dataset, *run.config.extra_tests)}
     studies = [_planned(config, study, labelled) for study, labelled in expanded]
     runs = {id: by_id[id] for study in studies for id in study.runs}
     return Plan(

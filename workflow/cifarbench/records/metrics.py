@@ -102,6 +102,7 @@ METRICS = {
     "augmented_accuracy": Metric(
         "Test accuracy, several views", "%", "higher", "final.augmented_top1", factor=100
     ),
+    "shifted_accuracy": Metric("Accuracy on extra tests", "%", "higher", "final.extra_top1", factor=100),
     "top5_accuracy": Metric("Top-5 accuracy", "%", "higher", "final.test.top5", factor=100),
     "calibration_error": Metric("Calibration error", "", "lower", "final.test.calibration_error", digits=3),
     "images_per_second": Metric("Images/s", "", "higher", "images_per_second", digits=0),

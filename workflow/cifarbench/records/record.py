@@ -53,6 +53,16 @@ class Evaluation(_Part):
     """In place of `confusion` where there are many classes, see `records/confusion.py`."""
 
 
+class ExtraTest(_Part):
+    """What the kept weights reach on another data set with the same classes."""
+
+    name: str
+    images_sha256: str
+    images: int
+    loss: float | None
+    top1: Fraction
+
+
 class Final(_Part):
     """The kept weights: of which epoch, chosen how, and how good."""
 
@@ -62,6 +72,9 @@ class Final(_Part):
     test: Evaluation
     augmented_top1: Fraction | None = None
     """On the test set with `test_time_augmentation`, beside the plain one."""
+    extra_top1: Fraction | None = None
+    """The mean of the accuracies on the `extra_tests`."""
+    extra_tests: list[ExtraTest] = []
 
 
 class DataFacts(_Part):

@@ -29,6 +29,7 @@ from cifarbench.training.device import (
 )
 from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
+from cifarbench.training.extra_tests import Loaded, load_extra_tests, run_extra_tests
 from cifarbench.training.fingerprint import known_fingerprint
 from cifarbench.training.initial import initial_model, started_anew
 from cifarbench.training.listeners import Listener
@@ -60,6 +61,7 @@ def train(
     prepare_torch(config, device, threads)
     leave_default_stream(device)
     data = load(data_folder, config, device)
+    extra = load_extra_tests(config, data_folder.parent, data, device)
     model = initial_model(config, data, model_file)
     source = source_of(config.model, own=model_file)
     total, trainable = count_parameters(model)
@@ -93,7 +95,7 @@ def train(
         with on_stop(checkpoint.ask_to_stop):  # at the end a signal changes nothing: all is written first
             with engine.listeners.listening(config, model, engine.progress, engine.images_per_epoch):
                 engine.fit()
-                record = write_results(config, engine, facts, code, known, output)
+                record = write_results(config, engine, extra, facts, code, known, output)
                 engine.listeners.tell("ended", record, output, data_folder)
             return record
 
@@ -101,6 +103,7 @@ def train(
 def write_results(
     config: TrainConfig,
     engine: Engine,
+    extra: Loaded,
     facts: ModelFacts,
     code: Code,
     known: Fingerprint | None,
@@ -108,6 +111,7 @@ def write_results(
 ) -> Record:
     """Test the kept weights and write what the training has come to; the record last."""
     outputs, final = engine.final()
+    final = final.model_copy(update=run_extra_tests(engine, extra))
     save_weights(engine.progress.kept_weights, output / WEIGHTS)
     save_predictions(outputs, output / PREDICTIONS)
     record = make_record(config, engine, facts, code, known, final)
