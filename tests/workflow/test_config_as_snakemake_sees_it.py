@@ -86,7 +86,6 @@ def accepted(folder: Path, config: dict[str, Any], monkeypatch: pytest.MonkeyPat
 
 @settings(
     max_examples=3,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[*HealthCheck],
