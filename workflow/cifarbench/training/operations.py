@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 NAMES = (
     *("identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate"),
@@ -93,12 +92,12 @@ def warped(images: Tensor, chosen: Tensor, shear: Tensor, shift: Tensor, degrees
 
 def blended(images: Tensor, chosen: Tensor, factor: Tensor) -> Tensor:
     """Mix with black, own grey, mean grey or blurred, in the share of the factor, which may be above 1."""
-    grey = (images.to(torch.int32) * _weights(images)).sum(1, keepdim=True) // 10_000  # (N, 1, H, W)
+    picture = images.float()  # which holds all of these whole numbers exactly
+    grey = ((picture * _weights(images)).sum(1, keepdim=True) / 10_000).floor()  # (N, 1, H, W)
     mean = grey.sum((1, 2, 3), keepdim=True) / grey[0].numel()
-    picture = images.float()
     name = chosen.view(-1, 1, 1, 1)
     other = torch.where(name == NUMBER["sharpness"], blurred(picture), 0.0)
-    other = torch.where(name == NUMBER["color"], grey.float(), other)
+    other = torch.where(name == NUMBER["color"], grey, other)
     other = torch.where(name == NUMBER["contrast"], mean, other)
     enhanced = (name >= NUMBER["brightness"]) & (name <= NUMBER["sharpness"])
     share = torch.where(enhanced, factor.view(-1, 1, 1, 1), 1.0)
@@ -113,9 +112,9 @@ def _weights(images: Tensor) -> Tensor:
 
 def blurred(picture: Tensor) -> Tensor:
     """Return the weighted mean of 3x3 pixels, the middle one five-fold, rounded; the border stays."""
-    inner = picture[:, :, 1:-1, 1:-1]
-    total = 9 * F.avg_pool2d(picture, 3, 1) + 4 * inner
-    smooth = (total.round() / 13).round()
+    rows = picture[:, :, :-2] + picture[:, :, 1:-1] + picture[:, :, 2:]
+    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * picture[:, :, 1:-1, 1:-1]
+    smooth = (total / 13).round()
     return torch.cat(
         (
             picture[:, :, :1],
