@@ -15,6 +15,7 @@ if JOBS.adopted:
         """Take every run that known results hold and that would be trained the same here, all at once."""
         input:
             plan=ancient("results/plan.json"),
+            known=JOBS.known_files(),
             manifests=JOBS.adopted_manifests(),
         output:
             JOBS.adopted_records(),

@@ -176,6 +176,16 @@ def test_a_run_that_was_trained_here_or_is_to_be_is_left_alone(
     assert (found.runs, found.refused) == (others, {})
 
 
+def test_an_edit_of_a_model_of_ones_own_gives_up_what_was_adopted(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adopt(choose(of(known), plan, here, runs), plan, runs)
+    edited = here._replace(models=dict.fromkeys(here.models, "0" * 64))
+    assert choose(of(known), plan, edited, runs).runs == published["run"].tolist()  # it is one of ours
+    monkeypatch.setattr("cifarbench.analysis.adopt.BUILTIN_MODELS", {})
+    assert choose(of(known), plan, edited, runs).runs == []
+
+
 def test_a_knob_that_is_not_known_here_costs_the_run(
     known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
 ) -> None:
@@ -352,9 +362,18 @@ def other_bits(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(correct=[bytes(len(bits)) for bits in table["correct"]])
 
 
+def another_fingerprint(table: pd.DataFrame) -> pd.DataFrame:
+    """Change it in the second of two seeds."""
+    [same, *_] = [rows for _, rows in table.groupby("configuration") if len(rows) > 1]
+    losses = table["fingerprint.losses"].copy()
+    losses[same.index[1]] = losses[same.index[1]] * (1 + 1e-9)
+    return table.assign(**{"fingerprint.losses": losses})
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
+        (another_fingerprint, "runs of the same sources differ in their fingerprints, in the losses"),
         (later, "schema_version 99 is not known"),
         (another_accuracy, "is no share of"),
         (other_bits, "images are right by its accuracy, but 0 by what it keeps of each"),

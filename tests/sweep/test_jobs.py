@@ -11,7 +11,8 @@ import yaml
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
 from cifarbench.plan.grid import Run
-from cifarbench.records.record import write_record
+from cifarbench.records.folder import ADOPTED
+from cifarbench.records.record import Kept, write_record
 from cifarbench.sweep.jobs import RUNS, Jobs, Training, measured_rates, megabytes
 from helpers.repository import REPOSITORY
 from helpers.synthetic import record
@@ -175,3 +176,50 @@ def test_what_a_model_imports_from_beside_it_is_an_input_too(tmp_path: Path) -> 
     files = jobs.train(run).model_files
     assert files == [str(own), str(tmp_path / "helper.py")]
     assert jobs.train(run).flags(*files)[-2:] == ["--model-file", str(own)]
+
+
+def test_known_results_count_as_input_unless_the_workflow_writes_them() -> None:
+    known = ["reports/runs.parquet", "theirs.zip", {"table": "other{1}.parquet", "times": "shared"}]
+    jobs = jobs_of({}, known=known)
+    assert jobs.known_files() == ["theirs.zip"]
+    assert jobs.known_flags() == [
+        "reports/runs.parquet",
+        "theirs.zip",
+        '{"table":"other{1}.parquet","times":"shared"}',
+    ]
+
+
+def test_runs_that_are_adopted_are_in_no_pack_and_wanted_as_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jobs = jobs_of({"seed": [0, 1, 2]}, pack=3)
+    first, second, third = jobs.runs
+    jobs.adopted = {first}
+    assert list(jobs.packs.values()) == [[second, third]]
+    assert jobs.adopted_records() == [f"results/runs/{first}/metrics.json"]
+
+    # One that was adopted while it was known wants weights now; one that was adopted by hand stays as it is.
+    for run, while_known in ((second, True), (third, False)):
+        Path("results/runs", run).mkdir(parents=True)
+        kept = Kept(verified="trained here", while_known=while_known)
+        Path("results/runs", run, ADOPTED).write_text(kept.model_dump_json())
+    assert jobs.records()[3:] == [f"results/runs/{second}/weights.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("names", "runs"),
+    [
+        (set(), []),
+        ({"collect"}, []),
+        ({"train"}, [0, 1]),
+        ({"results/runs/{0}/metrics.json"}, [0]),
+        ({"results/runs/{1}/weights.safetensors", "report"}, [1]),
+    ],
+)
+def test_forced_runs_are_those_of_the_rule_or_of_the_files(names: set[str], runs: list[int]) -> None:
+    data = {"studies": [{"name": "s", "title": "S", "runs": [{"seed": [0, 1]}]}]}
+    ids = list(Jobs(data, []).runs)
+    jobs = Jobs(data, [], {name.format(*ids) for name in names})
+    assert jobs.forced == [ids[n] for n in runs]
+    assert jobs.but_flags() == " ".join(f"--but {ids[n]}" for n in runs)

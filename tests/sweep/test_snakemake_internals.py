@@ -14,7 +14,7 @@ import pytest
 from cifarbench.cli.parser import main
 from cifarbench.config.text import taken_literally
 from cifarbench.errors import UserError
-from cifarbench.sweep.snakemake_internals import left_locked, unlock_hint, workdir_of
+from cifarbench.sweep.snakemake_internals import forced, left_locked, unlock_hint, workdir_of
 
 # Says what the insides tell while the file is read, and in a resource, where the executor is known.
 SNAKEFILE = """
@@ -92,3 +92,20 @@ def test_snakemake_trains_in_results_runs_and_nowhere_else(tmp_path: Path) -> No
     for folder in ("runs", "/", "results", "results/runs/x", ""):
         with pytest.raises(UserError, match="Snakemake trains in results/runs of a folder"):
             workdir_of(Path(folder))
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        ("-n", set()),
+        ("-R train -n", {"train"}),
+        ("all --forcerun train collect --cores 2", {"train", "collect"}),
+        ("--forcerun=results/runs/a/metrics.json all", {"results/runs/a/metrics.json"}),
+        ("-R train --config known=a.parquet -R collect", {"train", "collect"}),
+    ],
+)
+def test_what_is_forced_is_read_from_the_call(
+    monkeypatch: pytest.MonkeyPatch, call: str, names: set[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["snakemake", *call.split()])
+    assert forced() == names

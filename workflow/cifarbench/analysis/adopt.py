@@ -115,7 +115,9 @@ class Judge:
         current = replay is not None and self.here.fits(replay.replayed, model)
         if replay and current and replay.same:
             return f"verified {in_words(replay)}"
-        if run in self.kept:
+        # An edit of a file of the user's own trains again, of what was trained as of what was adopted.
+        own_edited = model not in BUILTIN_MODELS and origin.model_sha256 != self.here.models.get(model)
+        if run in self.kept and not own_edited:
             return AS_BEFORE
         if replay and current:
             return NotTaken(f"`cifarbench verify` found that it trains otherwise now: {replay.difference}")

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from cifarbench.analysis.columns import DONE
-from cifarbench.analysis.merge import check_figures
+from cifarbench.analysis.merge import check_figures, check_fingerprints
 from cifarbench.analysis.table import read_table, tested
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import members
@@ -33,6 +33,7 @@ def read_known(path: Path) -> pd.DataFrame:
     table = read_table(path) if is_table(path) else table_of_folders(path)
     known = table[table["status"].isin(DONE)].assign(source=str(path))
     check_figures(known)
+    check_fingerprints(known)
     return known
 
 

@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cifarbench.analysis.columns import DONE
 from cifarbench.analysis.table import bits, read_table, records_in, write_table
 from cifarbench.errors import UserError
-from cifarbench.records.fingerprint import first_difference
+from cifarbench.records.fingerprint import TOLERANCE, first_difference
 from cifarbench.records.record import Record, Repetition
 from cifarbench.records.verified import read_verified, write_verified
+from cifarbench.sweep.staleness import ORIGIN
 
 # Two records of one run are the same training if these agree.
 RESULT = ("final.test.top1", "final.test.loss", "data.images_sha256")
@@ -33,6 +35,7 @@ def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
     tables = [read_table(path).assign(source=str(path)) for path in paths]
     for table in tables:
         check_figures(table[table["status"].isin(DONE)])
+        check_fingerprints(table[table["status"].isin(DONE)])
     rows = pd.concat(tables, ignore_index=True)
     done = rows[rows["status"].isin(DONE)]
     check_data(done)
@@ -71,6 +74,20 @@ def check_figures(done: pd.DataFrame) -> None:
                 f"{row['source']}: run {row['run']}: {round(right)} images are right by its accuracy, but "
                 f"{bits(correct)} by what it keeps of each; the table was changed, collect it again"
             )
+
+
+def check_fingerprints(done: pd.DataFrame) -> None:
+    """Refuse runs of one configuration, from the same sources, that have other fingerprints."""
+    told = done.dropna(subset=["fingerprint.rule"]) if "fingerprint.rule" in done else done[:0]
+    for configuration, group in told.groupby(["configuration", "fingerprint.rule", *ORIGIN]):
+        for name in ("losses", "update_norms", "final_loss"):
+            values = np.vstack([np.asarray(value, float) for value in group[f"fingerprint.{name}"]])
+            if not np.allclose(values, values[0], rtol=TOLERANCE, atol=0, equal_nan=True):
+                told_of = f"{group['source'].iloc[0]}: {configuration[0]}"
+                raise UserError(
+                    f"{told_of}: runs of the same sources differ in their fingerprints, in the "
+                    f"{name.replace('_', ' ')}; the table was changed, collect it again"
+                )
 
 
 def check_data(done: pd.DataFrame) -> None:

@@ -66,10 +66,14 @@ def _check_path(place: str, path: str) -> None:
         raise UserError(
             f"{place}: {path!r} is not allowed: Snakemake fills in what stands in {{}} or <>; rename it"
         )
-    if not is_url(path) and Path(os.path.relpath(path)).parts[:1] in MADE_HERE:
+    if not is_url(path) and is_made_here(path):
         raise UserError(
             f"{place}: {path!r} is not allowed: the workflow itself writes there; move it elsewhere"
         )
+
+
+def is_made_here(path: str) -> bool:
+    return Path(os.path.relpath(path)).parts[:1] in MADE_HERE
 
 
 def check_sources(datasets: Iterable[Dataset]) -> None:

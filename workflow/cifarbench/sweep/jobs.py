@@ -24,7 +24,7 @@ from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import read_model
 from cifarbench.models.sources import model_sources
-from cifarbench.plan.checks import check_sources
+from cifarbench.plan.checks import check_sources, is_made_here
 from cifarbench.plan.grid import Run
 from cifarbench.plan.looks import as_of, read_looks, stages
 from cifarbench.plan.packs import packs
@@ -199,6 +199,12 @@ class Jobs:
     def adopted_manifests(self) -> list[str]:
         """Return the manifests of the images that adopted runs are compared by."""
         return sorted({self.train(run).manifest for run in self.adopted})
+
+    def known_files(self) -> list[str]:
+        """Return the known results whose change adopts again: not what comes of the runs itself, nor a path
+        that a rule cannot have as an input."""
+        tables = [known.table for known in self.config.known]
+        return [table for table in tables if taken_literally(table) and not is_made_here(table)]
 
     def known_flags(self) -> list[str]:
         """Return the known results and the files of own models, as `cifarbench adopt` takes them."""

@@ -15,6 +15,7 @@ import psutil
 
 from cifarbench.errors import UserError
 
+FORCE = ("-R", "--forcerun")
 SNAKEFILE = Path(__file__).parents[3] / "Snakefile"
 TRAIN_JOB = re.compile(
     r"^rule train:\n(?:    .*\n)*?    reason: (?P<reason>.*)\n    wildcards: run=(?P<run>.*)$", re.M
@@ -34,10 +35,11 @@ def forced() -> set[str]:
     """Return the rules and files after --forcerun, which Snakemake tells a Snakefile of too late."""
     found, inside = set[str](), False
     for word in sys.argv[1:]:
+        option, equals, value = word.partition("=")
         if word.startswith("-"):
-            option, _, word = word.partition("=")
-            inside = option in ("-R", "--forcerun")
-        if inside and word:
+            inside = word in FORCE
+            found |= {value} if equals and option in FORCE else set()
+        elif inside:
             found.add(word)
     return found
 
