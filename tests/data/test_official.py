@@ -131,6 +131,26 @@ def test_stl10(tmp_path: Path) -> None:
     assert source.classes == ["airplane", "bird"]
 
 
+def test_cifar_10_1(tmp_path: Path) -> None:
+    pixels, labels = noise(30, 32, 32, 3), (np.arange(30) % 10).astype(np.int32)
+    files = [tmp_path / f"cifar10.1_v6_{name}.npy" for name in ("data", "labels")]
+    for file, values in zip(files, (pixels, labels), strict=True):
+        np.save(file, values)
+    source = read_source("cifar10_1", Request(tmp_path, all_together(*files)))
+    images = np.concatenate((source.train_images, source.test_images))
+    found = dict(
+        zip((image.tobytes() for image in images), (*source.train_labels, *source.test_labels), strict=True)
+    )
+    assert found == {image.transpose(2, 0, 1).tobytes(): n % 10 for n, image in enumerate(pixels)}
+    assert source.test_was_drawn
+    assert source.classes[9] == "truck"
+    assert "wrong checksum" in refusal("cifar10_1", Request(tmp_path))
+    np.save(files[1], labels + 1)
+    assert "labels are 1 to 10" in refusal("cifar10_1", Request(tmp_path, all_together(*files)))
+    np.save(files[1], np.array([{}], object))
+    assert "is not laid out as CIFAR-10.1" in refusal("cifar10_1", Request(tmp_path, all_together(*files)))
+
+
 def refusal(format: str, request: Request) -> str:
     with pytest.raises(UserError) as caught:
         read_source(format, request)

@@ -12,8 +12,13 @@ from cifarbench.data.archives import check_apart, check_source
 from cifarbench.data.packed import KINDS
 from cifarbench.errors import UserError, suggest
 
-SUFFIXES = (".tar", ".gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".mat")
+SUFFIXES = (".tar", ".gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".mat", ".npy")
 NOT_READ = (".rar", ".7z", ".zst", ".lz4", ".iso")
+
+
+CIFAR_10_1 = (
+    "https://github.com/modestyachts/CIFAR-10.1/raw/d9982abb0bfc4846b8d13a11e66b887d946205d0/datasets/"
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,27 @@ CATALOGUE = {
             ),
         ),
         images_sha256="cf7f5f2937c1706d286f023b3923190a1271e9b16a864aedb93a507875a63dbf",
+    ),
+    # New test images for CIFAR-10, to be named as extra_tests. The checksums are TensorFlow Datasets'.
+    "cifar10_1": Entry(
+        reader="arrays",
+        licence="MIT (Recht, Roelofs, Schmidt and Shankar 2018); images of 80 Million Tiny Images",
+        archives=(
+            Archive(
+                f"{CIFAR_10_1}cifar10.1_v6_data.npy",
+                "2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6",
+            ),
+            Archive(
+                f"{CIFAR_10_1}cifar10.1_v6_labels.npy",
+                "ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448",
+            ),
+        ),
+        layout={
+            "classes": [
+                *("airplane", "automobile", "bird", "cat", "deer"),
+                *("dog", "frog", "horse", "ship", "truck"),
+            ]
+        },
     ),
     # The MD5 of these are torchvision's; their sites publish no others.
     "mnist": _idx(
