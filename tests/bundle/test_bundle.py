@@ -25,7 +25,7 @@ from cifarbench.bundle.task import TASK, Task, minutes
 from cifarbench.cli.arguments import plan_of
 from cifarbench.cli.parser import main
 from cifarbench.config.ids import run_id
-from cifarbench.data.manifest import IMAGES
+from cifarbench.data.manifest import IMAGES, MANIFEST
 from cifarbench.errors import UserError
 from cifarbench.records.folder import CHECKPOINT, LOG, PREDICTIONS, RECORD
 from cifarbench.records.record import read_record
@@ -174,6 +174,30 @@ def test_what_comes_back_is_adopted_and_left_out_of_the_next_bundle(
     shutil.rmtree(runs)
     config.write_text(f"known: [{back}]\n{config.read_text()}")
     assert "nothing left to train" in fails(*call, runs)
+
+
+def test_seeds_that_only_an_open_question_would_want_are_left_out(digits: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path, seed={"from": 3, "to": 8, "until": "decided"})
+    config.write_text(config.read_text().replace("    seed:\n    - 0\n    - 1\n", ""))
+    assert len(plan_of(config).runs) == 16
+    archive = bundle(config, digits, tmp_path / "away.pyz")
+    task = Task.model_validate_json(zipfile.ZipFile(archive).read(TASK))
+    assert [run.config.seed for run in task.runs] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_bundle_carries_the_data_sets_that_are_only_tested_on(digits: Path, tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "data" / "other"
+    shutil.copytree(digits, data / "digits")
+    shutil.copytree(digits, other)
+    (other / MANIFEST).write_text((digits / MANIFEST).read_text().replace('"digits"', '"other"', 1))
+    config = write_config(tmp_path, extra_tests=[["other"]])
+    config.write_text(f"datasets: [{{name: other, format: digits}}]\n{config.read_text()}")
+    archive = bundle(config, data / "digits", tmp_path / "away.pyz", "--with-data", "--model", "own")
+    unpacked, output = unpack(archive, tmp_path / "unpacked"), tmp_path / "back.zip"
+    assert away(["--output", str(output)], archive, unpacked) == 0
+    (run, *_) = plan_of(config).runs
+    unpack(output, tmp_path / "back")
+    assert read_record(tmp_path / "back/runs" / run.id / RECORD).final.extra_tests[0].name == "other"
 
 
 def test_a_bundle_needs_the_data_set_at_home(tmp_path: Path, fails: Callable[..., str]) -> None:

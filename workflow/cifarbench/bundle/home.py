@@ -62,8 +62,11 @@ def write_bundle(
     output: Path,
     minutes: float | None = None,
     with_data: bool = False,
-) -> None:
-    """Write the bundle that trains `runs`, a part of the plan's. Raise UserError without their data sets."""
+) -> list[str]:
+    """Write the bundle that trains `runs`, a part of the plan's; return the data sets that it needs.
+
+    Raise UserError for one that is not normalised here.
+    """
     used = {name for run in runs for name in (run.config.dataset, *run.config.extra_tests)}
     datasets = [dataset for dataset in plan.datasets if dataset.name in used]
     own = {name: path for name, path in own_models.items() if name in {run.config.model for run in runs}}
@@ -80,6 +83,7 @@ def write_bundle(
                 archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
             for name in task.datasets if with_data else ():
                 archive.write(data / name / IMAGES, f"{IMAGES_IN}/{name}")
+    return list(task.datasets)
 
 
 def images_of(dataset: Dataset, data: Path) -> Images:

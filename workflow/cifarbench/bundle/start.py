@@ -1,15 +1,19 @@
 """Start of a bundle, as its `__main__.py`; written so that Python 3.6 can say what it lacks."""
 
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 PYTHON, TORCH = (3, 11), (2, 11)
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
 def main() -> int:
     """Look at what is there, unpack the program into a folder that is removed at the end, and run it."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # until the training takes them over
+        signal.signal(number, lambda *_: sys.exit(STOPPED))
     archive = Path(__file__).resolve().parent
     lacking = fault()
     if lacking:

@@ -10,6 +10,7 @@ from cifarbench.bundle.home import done_here, most_telling_first, write_bundle
 from cifarbench.bundle.task import minutes
 from cifarbench.cli.arguments import add_data, add_runs, config_in, say
 from cifarbench.errors import UserError, suggest
+from cifarbench.plan.looks import standing
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.words import count
 
@@ -28,7 +29,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     config = config_in(args.config)
-    plan = make_plan(config)
+    plan = standing(make_plan(config), args.runs.parent)
     own = {model.name: Path(model.file) for model in config.models}
     done = done_here(plan, own, args.runs, args.data)
     if config.known:
@@ -43,9 +44,8 @@ def run(args: argparse.Namespace) -> None:
     runs = [run for run in most_telling_first(plan.runs, done) if run.config.model in chosen]
     if not runs:
         raise UserError(f"{args.config}: there is nothing left to train")
-    write_bundle(plan, runs, own, args.data, args.output, args.minutes, args.with_data)
-    datasets = sorted({run.config.dataset for run in runs})
-    given = "" if args.with_data else " ".join(f" --data {name}=PATH" for name in datasets)
+    datasets = write_bundle(plan, runs, own, args.data, args.output, args.minutes, args.with_data)
+    given = "" if args.with_data else "".join(f" --data {name}=PATH" for name in datasets)
     size = args.output.stat().st_size / 1e6
     say(f"{args.output}: {count(len(runs), 'run')}, {size:.1f} MB")
     say(f"there: python {args.output.name}{given} --output back.zip")
