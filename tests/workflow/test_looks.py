@@ -13,7 +13,7 @@ from helpers.repository import run, trained, write_config
 def test_only_undecided_questions_get_more_seeds(tmp_path: Path) -> None:
     entry = {"model": "lenet5", "learning_rate": [1e-8, 0.003, 0.004]}
     schedule = {"from": 3, "to": 4, "until": "decided"}
-    config = write_config(tmp_path, {**entry, "epochs": 4, "seed": schedule}, pack=9)
+    config = write_config(tmp_path, {**entry, "epochs": 2, "seed": schedule}, pack=9)
     asked = run(tmp_path, "--configfile", config, "--dry-run")
     assert len(trained(asked)) == 9
     assert "The run involves checkpoint jobs" in asked
