@@ -26,7 +26,7 @@ def open_offline(browser: Browser, address: str, width: int = 1280, scheme: str 
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
-    expect(page.locator(".chart:not(:has(svg))")).to_have_count(0)
+    expect(page.locator(".chart:not(:has(svg))")).to_have_count(0, timeout=120_000)  # a busy machine
     assert said == []
     assert asked == [address.partition("#")[0]]
     return page
