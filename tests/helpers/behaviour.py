@@ -106,7 +106,15 @@ CHANGES: dict[str, tuple[Knobs, Knobs]] = {
 LEFT_OUT = (
     *("dataset", "model", "seed", "weights_seed", "order_seed", "report_epoch", "early_stop"),
     *("precision", "memory_format", "compile", "cuda_graph", "deterministic", "device"),
-    *("depth", "classifier", "stem", "model_args", "initial_weights", "initial_weights_sha256"),
+    *(
+        "depth",
+        "classifier",
+        "stem",
+        "model_args",
+        "initial_weights",
+        "initial_weights_sha256",
+        "extra_tests",
+    ),
 )
 # Ways of one machine to round otherwise: what its environment says, threads, and layout.
 LESS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}

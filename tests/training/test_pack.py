@@ -53,9 +53,9 @@ def plan_of(**axes: list[object]) -> list[Run]:
 def test_packs_share_data_and_device_and_leave_out_a_single_run() -> None:
     runs = plan_of(rates=[0.001, 0.002], seeds=[0, 1, 2])
     other = Run(id="other", configuration="other", config=TrainConfig(**{**SMALL, "dataset": "cifar10"}))
-    made = packs([*runs[:3], other, *runs[3:5]], 2)
+    made = packs([*runs[:3], other, *runs[3:5]], 2, {})
     assert list(made.values()) == [[runs[0].id, runs[1].id], [runs[2].id, runs[3].id]]
-    assert packs(runs, 1) == {}
+    assert packs(runs, 1, {}) == {}
 
 
 def test_a_packed_run_equals_one_on_its_own(digits: Path, tmp_path: Path) -> None:

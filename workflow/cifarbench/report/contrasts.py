@@ -114,8 +114,9 @@ def coincidences(measured: Measured) -> list[str]:
 
 def fallen_of(c: Configuration, family: Family) -> dict[int, float]:
     """Return the accuracies of the collapsed runs by seed."""
-    values = c.by_seed("final.test.top1").items()
-    return {seed: value for (seed, value), fell in zip(values, family.collapsed(c), strict=True) if fell}
+    fallen = {value for value, fell in zip(c.accuracies, family.collapsed(c), strict=True) if fell}
+    # A table that was edited may have a seed twice.
+    return {seed: value for seed, value in c.by_seed("final.test.top1").items() if value in fallen}
 
 
 def collapses(measured: Measured) -> list[str]:
