@@ -16,7 +16,7 @@ from cifarbench.analysis.adopt import Adoption, Here, adopt, choose
 from cifarbench.analysis.columns import DONE
 from cifarbench.analysis.table import collect, read_table, records_in, write_table
 from cifarbench.cli.parser import main
-from cifarbench.config.benchmark import Known
+from cifarbench.config.benchmark import Known, ReadOptions
 from cifarbench.errors import UserError
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
@@ -319,7 +319,7 @@ def hostile() -> Iterator[tuple[str, Callable[[Path], object], str]]:
 
     def bomb(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"run/{RECORD}", bytes(500_000_000))
+            archive.writestr(f"run/{RECORD}", bytes(10_000_000))
 
     def empty(path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
@@ -331,7 +331,7 @@ def hostile() -> Iterator[tuple[str, Callable[[Path], object], str]]:
 
     yield "a.zip", escaping, "points outside the archive"
     yield "a.tar.xz", link, "is a link or device"
-    yield "a.zip", bomb, "has 500,000,000 bytes, above the 400,000,000"
+    yield "a.zip", bomb, "has 10,000,000 bytes, above the 8,000,000"
     yield "a.zip", empty, f"holds no results: there is no {RECORD} in it"
     yield "a.zip", broken, f"a.zip: runs/a/{RECORD}: "
     yield "a.parquet", lambda path: path.write_bytes(b"PAR1, but no more"), "cannot be read"
@@ -342,8 +342,16 @@ def hostile() -> Iterator[tuple[str, Callable[[Path], object], str]]:
 
 @pytest.mark.parametrize(("name", "make", "line"), list(hostile()))
 def test_what_is_no_result_is_one_line_and_nothing_is_taken(
-    tmp_path: Path, fails: Callable[..., str], name: str, make: Callable[[Path], None], line: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fails: Callable[..., str],
+    name: str,
+    make: Callable[[Path], None],
+    line: str,
 ) -> None:
+    monkeypatch.setattr(
+        "cifarbench.analysis.known.LIMITS", ReadOptions(max_pixels=10**6)
+    )  # that of results is a gigabyte
     make(tmp_path / name)
     call = ["adopt", tmp_path / name, "--plan", PUBLISHED / "plan.json", "--runs", tmp_path / "runs"]
     assert line in fails(*call, "--data", tmp_path)

@@ -1,4 +1,4 @@
-"""A small model that takes its time while a file `slow` lies beside it, and marks the GPU it was given."""
+"""A small model that takes its time while a folder `slow` lies beside it, and marks the GPU it was given."""
 
 import fcntl
 import os

@@ -109,7 +109,7 @@ def meet_faults(slurm: Slurm, folder: Path) -> Fates:
 
 
 def test_whatever_happens_to_a_job_its_training_ends_with_the_same_bits(slurm: Slurm, folder: Path) -> None:
-    (folder / "slow").touch()
+    (folder / "slow").mkdir()  # a file that the model names would be a part of it
     command = call(folder, "slurm", "--set-resources", "train:checkpoint_minutes=0")  # at each step
     with subprocess.Popen(command, env=slurm.environment) as controller:
         try:
@@ -123,7 +123,7 @@ def test_whatever_happens_to_a_job_its_training_ends_with_the_same_bits(slurm: S
         finally:
             controller.kill()
     slurm.run("scancel", *again())  # so that something is left undone
-    (folder / "slow").unlink()
+    (folder / "slow").rmdir()
     for seed in SEEDS:
         train_here(folder, seed)
     wait_until(lambda: not jobs(slurm), "what is in the queue goes on without Snakemake")
