@@ -39,7 +39,7 @@ bench: $(READY) ## training beside a naive one, the workflow beside its training
 	cifarbench bench-workflow --output results/bench-workflow.json
 	cifarbench bench-scale --output results/bench-scale.json
 	cifarbench bench-statistics --output results/bench-statistics.md
-	python tests/helpers/bench_report.py --output results/bench-report.json
+	PYTHONPATH=tests python tests/helpers/bench_report.py --output results/bench-report.json
 	python tests/helpers/behaviour.py --output results/bench-fingerprint.json
 
 format: $(READY) ## rewrite the sources as `check` wants them

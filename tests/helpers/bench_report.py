@@ -1,4 +1,4 @@
-"""Time the report of made-up runs: `python tests/helpers/bench_report.py --output results/bench-report.json`.
+"""Time the report of made-up runs: `PYTHONPATH=tests python tests/helpers/bench_report.py --output FILE`.
 
 Each size is rendered in a process of its own from a plan and a table on disk, then opened and sorted in a
 headless Chromium. Times are in seconds, the page in MB, memory (the peak of the process) in GiB.
