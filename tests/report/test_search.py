@@ -45,6 +45,28 @@ def test_a_search_says_what_its_records_say() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "compared"),
+    [
+        (
+            {"epochs": [1, 2], "learning_rate": {"uniform": [0.01, 0.1]}, "samples": 3},
+            ["epochs 1", "epochs 2"],
+        ),
+        ({"learning_rate": [0.01, 0.02, 0.03], "batch_size": [8, 16, 32]}, []),
+        (
+            {"learning_rate": [0.01, 0.02], "batch_size": [8, 16, 32], "optimizer": ["sgd", "adam"]},
+            ["optimizer sgd", "optimizer adam"],
+        ),
+    ],
+)
+def test_colours_tell_what_is_compared_and_not_what_is_searched(
+    entry: dict[str, object], compared: list[str]
+) -> None:
+    section = section_of(*searched(entry))
+    assert section is not None
+    assert [label for label, _, _ in section.content["colours"]] == compared
+
+
+@pytest.mark.parametrize(
     ("entry", "there"),
     [
         ({"learning_rate": {"uniform": [0.01, 0.1]}, "samples": 3}, True),

@@ -25,7 +25,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.manifest import MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import atomic, read_model, write_text
-from cifarbench.models.catalogue import BUILTIN_MODELS
+from cifarbench.models.catalogue import BUILTIN_MODELS, needs_file, source_of
 from cifarbench.models.sources import model_sha256
 from cifarbench.plan.grid import Run
 from cifarbench.plan.plan import Plan
@@ -83,12 +83,13 @@ class Adoption(NamedTuple):
 
 
 def here(plan: Plan, own_models: Mapping[str, Path], data: Path) -> Here:
-    models = {**BUILTIN_MODELS, **own_models}
+    files = {**BUILTIN_MODELS, **own_models}
     used = {run.config.model for run in plan.runs}
+    sources = {name: source_of(name, files) for name in used if name in files or not needs_file(name)}
     folders = {run.config.dataset: data / run.config.dataset for run in plan.runs}
     return Here(
         training_source_hash(),
-        {name: model_sha256(models[name]) for name in used & models.keys()},
+        {name: model_sha256(source) for name, source in sources.items()},
         {
             name: read_manifest(folder).images_sha256
             for name, folder in folders.items()
@@ -116,7 +117,7 @@ class Judge:
         if replay and current and replay.same:
             return f"verified {in_words(replay)}"
         # An edit of a file of the user's own trains again, of what was trained as of what was adopted.
-        own_edited = model not in BUILTIN_MODELS and origin.model_sha256 != self.here.models.get(model)
+        own_edited = needs_file(model) and origin.model_sha256 != self.here.models.get(model)
         if run in self.kept and not own_edited:
             return AS_BEFORE
         if replay and current:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.results import Measured
+from cifarbench.plan.grid import in_words
 
 FEWEST = 8  # configurations that a forest is grown on
 TREES = 200
@@ -100,10 +101,14 @@ def best_of(label: str, values: np.ndarray) -> BestOf:
     return BestOf(label, mean, np.sqrt(np.maximum(square, 0)))
 
 
-def groups(measured: Measured) -> dict[str, list[Configuration]]:
-    """Return the configurations by what is not drawn, such as the model."""
-    fixed = [knob for knob in measured.study.varied if knob not in measured.study.drawn]
+def groups(measured: Measured, numbers: Sequence[str]) -> dict[str, list[Configuration]]:
+    """Return the configurations by what is compared: what is not drawn, such as the model; in a grid, what is
+    not one of its `numbers`."""
+    searched = measured.study.drawn or numbers
+    compared = [knob for knob in measured.study.varied if knob not in searched]
     found: dict[str, list[Configuration]] = {}
     for c in measured.configurations:
-        found.setdefault(", ".join(str(c.first(f"config.{knob}")) for knob in fixed), []).append(c)
+        values = {knob: c.first(f"config.{knob}") for knob in compared}
+        told = [str(v) if knob == "model" else in_words(knob, v) for knob, v in values.items()]
+        found.setdefault(", ".join(told), []).append(c)
     return found

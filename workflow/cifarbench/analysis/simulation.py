@@ -239,7 +239,7 @@ class Adaptive(NamedTuple):
 def adaptive_shares(
     random: Random, noise: Noise, means: np.ndarray, looks: tuple[int, ...], trials: int, naive: bool = False
 ) -> Adaptive:
-    """Train more seeds of what cannot be told from the best, look by look, as `looks.next_look` does."""
+    """Train more seeds of what cannot be told from the best, look by look, as `looks.look` does."""
     k, truth = len(means), noise.truth(means)
     level = family_level(k, 1 if naive else len(looks))
     values = noise.draw(random, trials, means, looks[-1])

@@ -29,7 +29,7 @@ def sections(results: Results) -> Iterator[Section]:
 
 def section(measured: Measured, numbers: list[str]) -> Section:
     members, part = measured.configurations, search.held_out(measured.configurations)
-    groups = search.groups(measured)
+    groups = search.groups(measured, numbers)
     drawn = measured.study.drawn
     budget = [
         search.best_of(label, search.accuracies(own, part)) for label, own in groups.items() if len(own) > 1
