@@ -11,7 +11,10 @@ if JOBS.packs:
         input:
             manifest=lambda wildcards: JOBS.pack(wildcards.pack).manifest,
             images=ancient(lambda wildcards: JOBS.pack(wildcards.pack).images),
-            extra_tests=ancient(lambda wildcards: JOBS.pack(wildcards.pack).extra_tests),
+            extra_manifests=lambda wildcards: JOBS.pack(wildcards.pack).of_extra_tests("manifest.json"),
+            extra_images=ancient(
+                lambda wildcards: JOBS.pack(wildcards.pack).of_extra_tests("images.safetensors")
+            ),
             model_files=lambda wildcards: JOBS.pack(wildcards.pack).model_files,
         output:
             touch("results/packs/{pack}.done"),
@@ -47,7 +50,8 @@ rule train:
     input:
         manifest=lambda wildcards: JOBS.train(wildcards.run).manifest,
         images=ancient(lambda wildcards: JOBS.train(wildcards.run).images),
-        extra_tests=ancient(lambda wildcards: JOBS.train(wildcards.run).extra_tests),
+        extra_manifests=lambda wildcards: JOBS.train(wildcards.run).of_extra_tests("manifest.json"),
+        extra_images=ancient(lambda wildcards: JOBS.train(wildcards.run).of_extra_tests("images.safetensors")),
         # Called for every run, so only where there can be an answer.
         model_file=(lambda wildcards: JOBS.train(wildcards.run).model_files) if JOBS.config.models else [],
         pack=ancient(lambda wildcards: JOBS.pack_before(wildcards.run)) if JOBS.packs else [],

@@ -15,6 +15,7 @@ from cifarbench.data.manifest import Manifest
 from cifarbench.plan.plan import Plan, make_plan
 from cifarbench.records.fingerprint import training_source_hash
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
+from cifarbench.records.record import ExtraTest
 from cifarbench.sweep.why import reason
 from helpers.repository import REPOSITORY
 from helpers.synthetic import record
@@ -94,6 +95,16 @@ def test_each_run_that_would_be_trained_has_its_reason(
     }
     assert "training sources cccccccc" in said["1 done run"]
     assert "that alone trains nothing again" in said["1 done run"]
+
+    made = record(plan, 0)
+    test = ExtraTest(name="more", images_sha256="a" * 64, images=1, loss=None, top1=0)
+    made.final.extra_tests.append(test)
+    trigger = "Updated input files: data/more/manifest.json"
+    text = reason(plan.runs[0], trigger, plan, {ids[0]: made}, tmp_path)
+    assert text == "data changed: images of 'more' aaaaaaaa -> 99999999"
+    trigger = "Input files updated by another job: data/more/manifest.json"
+    text = reason(plan.runs[0], trigger, plan, {ids[0]: made}, tmp_path)
+    assert text == "data set 'more' is normalised first; trained only if that changes its manifest"
 
     trigger = "Input files updated by another job: data/digits/manifest.json"
     text = reason(plan.runs[0], trigger, plan, {ids[0]: record(plan, 0)}, tmp_path)

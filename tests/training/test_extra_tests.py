@@ -14,6 +14,7 @@ from cifarbench.errors import UserError
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.metrics import METRICS
 from cifarbench.sweep.jobs import Training
+from cifarbench.training.pack import is_current
 from helpers.training import train
 
 HELD_OUT = ("--validation-images", "10")
@@ -52,8 +53,16 @@ def test_a_plan_makes_them_and_each_training_waits_for_them() -> None:
     plan = make_plan(parse({"datasets": [mine], "studies": [{"name": "s", "title": "T", "runs": [run]}]}))
     assert [dataset.name for dataset in plan.datasets] == ["cifar10", "cifar10_jpeg", "mine"]
     assert len(plan.runs) == 2
-    assert "data/mine/manifest.json" in Training(plan.runs, {}).extra_tests
-    assert "data/cifar10/images.safetensors" in Training(plan.runs, {}).extra_tests
+    manifests = Training(plan.runs, {}).of_extra_tests("manifest.json")
+    assert manifests == ["data/cifar10/manifest.json", "data/mine/manifest.json"]
+
+
+def test_a_result_on_other_images_is_no_current_one(data: Path, tmp_path: Path) -> None:
+    record = train(data / "one", tmp_path / "run", *HELD_OUT, "--extra-tests", "two")
+    assert is_current(tmp_path / "run", data / "one", record.config, None)
+    call = ["normalise", "--name", "two", "--format", "digits", "--subset", "train=70,test=30"]
+    assert main([*call, "--output", str(data / "two")]) == 0
+    assert not is_current(tmp_path / "run", data / "one", record.config, None)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cifarbench.config.reading import read
 from cifarbench.config.text import taken_literally
 from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
-from cifarbench.data.manifest import IMAGES, MANIFEST, read_manifest
+from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import read_model
 from cifarbench.models.sources import model_sources
@@ -63,11 +63,10 @@ class Training:
     def images(self) -> str:
         return f"data/{self.runs[0].config.dataset}/images.safetensors"
 
-    @property
-    def extra_tests(self) -> list[str]:
-        """The manifests and images of what the results are tested on, too."""
+    def of_extra_tests(self, file: str) -> list[str]:
+        """Return this file of each data set that the results are tested on, too."""
         names = sorted({name for run in self.runs for name in run.config.extra_tests})
-        return [f"data/{name}/{file}" for name in names for file in (MANIFEST, IMAGES)]
+        return [f"data/{name}/{file}" for name in names]
 
     @property
     def model_files(self) -> list[str]:

@@ -44,13 +44,16 @@ def reason(run: Run, trigger: str, plan: Plan, records: dict[str, Record], workd
     record = records[run.id]
     if trigger.startswith("Missing output files: "):
         return f"{trigger[0].lower()}{trigger[1:]}"
+    images = {test.name: test.images_sha256 for test in record.final.extra_tests}
+    images[run.config.dataset] = record.data.images_sha256
+    changed = next((name for name in images if f"data/{name}/{MANIFEST}" in trigger), None)
     if "Input files updated by another job" in trigger:
-        return (
-            f"data set {run.config.dataset!r} is normalised first; trained only if that changes its manifest"
-        )
-    if f"{run.config.dataset}/{MANIFEST}" in trigger:
-        now = read_manifest(workdir / "data" / run.config.dataset).images_sha256
-        return f"data changed: images {short(record.data.images_sha256)} -> {short(now)}"
+        first = changed or run.config.dataset
+        return f"data set {first!r} is normalised first; trained only if that changes its manifest"
+    if changed:
+        now = read_manifest(workdir / "data" / changed).images_sha256
+        of_what = "" if changed == run.config.dataset else f" of {changed!r}"
+        return f"data changed: images{of_what} {short(images[changed])} -> {short(now)}"
     if trigger.startswith("Updated input files: "):
         return f"model file changed: {trigger.removeprefix('Updated input files: ')}"
     return trigger

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.data.manifest import manifest_sha256
+from cifarbench.data.manifest import manifest_sha256, read_manifest
 from cifarbench.errors import PrintableFormatter, UserError
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.folder import CHECKPOINT, LOG, PACKED, PREDICTIONS, RECORD, WEIGHTS
@@ -86,7 +86,7 @@ def take_packed(config: TrainConfig, model_file: Path | None, data_folder: Path,
 
 
 def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file: Path | None) -> bool:
-    """Tell whether `folder` holds the record of this run, from this data and this model file."""
+    """Tell whether `folder` holds the record of this run, from and on this data and from this model file."""
     path = folder / RECORD
     if not path.exists():
         return False
@@ -97,7 +97,11 @@ def is_current(folder: Path, data_folder: Path, config: TrainConfig, model_file:
         return False
     same_model = model_file is None or record.code.model_sha256 == model_sha256(model_file)
     same_data = record.data.manifest_sha256 == manifest_sha256(data_folder)
-    return record.run == run_id(config) and same_model and same_data
+    same_tests = all(
+        test.images_sha256 == read_manifest(data_folder.parent / test.name).images_sha256
+        for test in record.final.extra_tests
+    )
+    return record.run == run_id(config) and same_model and same_data and same_tests
 
 
 @contextmanager
