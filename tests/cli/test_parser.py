@@ -95,3 +95,19 @@ def test_a_signal_ends_a_verb_in_one_line(config: Path, number: signal.Signals) 
     os.close(reader)
     assert error == "cifarbench: stopped\n"
     assert running.returncode == 130
+
+
+def test_help_says_what_holds_for_a_knob_that_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for name, default in (
+        ("--width", "as model or conventions"),
+        ("--optimizer-eps", "as model or conventions"),
+        ("--image-size", "none"),  # the model sees the images as they are
+        ("--initial-weights", "none"),
+        ("--milestones", "none"),
+        ("--dropout", "as model or conventions"),
+        ("--early-stop", "0"),
+    ):
+        assert re.search(rf"{name} VALUE [^()]*\([^()]*default {default}\)", said), name

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from cifarbench.config.ids import format_value
-from cifarbench.config.knobs import TrainConfig
+from cifarbench.config.knobs import CONVENTION_KNOBS, MODEL_KNOBS, TrainConfig
 
 
 def add_knobs(to: argparse.ArgumentParser, without: tuple[str, ...]) -> None:
@@ -14,23 +14,25 @@ def add_knobs(to: argparse.ArgumentParser, without: tuple[str, ...]) -> None:
     group = to.add_argument_group("knobs")
     for name, field in TrainConfig.model_fields.items():
         if name not in without:
-            help = f"{field.description} ({', '.join(details(field))})".replace("%", "%%")
+            help = f"{field.description} ({', '.join(details(name, field))})".replace("%", "%%")
             group.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=help)
 
 
-def details(field: FieldInfo) -> list[str]:
+def details(name: str, field: FieldInfo) -> list[str]:
     """Return a knob's unit, allowed values or bounds, and default, in words."""
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = [
-        f"{sign} {getattr(limit, name)}"
-        for name, sign in signs.items()
+        f"{sign} {getattr(limit, bound)}"
+        for bound, sign in signs.items()
         for limit in field.metadata
-        if hasattr(limit, name)
+        if hasattr(limit, bound)
     ]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     unit = [str(extra["unit"])] if "unit" in extra else []
     choices = [" | ".join(literal_values(field.annotation))] if literal_values(field.annotation) else []
-    default = "as model or conventions" if field.default is None else format_value(field.default) or "none"
+    default = "none" if field.default in (None, ()) else format_value(field.default)
+    if name in (*MODEL_KNOBS, *CONVENTION_KNOBS):
+        default = "as model or conventions"
     return [*unit, *choices, *bounds, f"default {default}"]
 
 
