@@ -80,7 +80,7 @@ def test_a_frozen_backbones_batch_norm_stays(few: Path) -> None:
 
 def test_the_id_is_of_what_the_file_holds_wherever_it_lies(weights: Path, tmp_path: Path) -> None:
     def planned(path: object) -> list[TrainConfig]:
-        run = {"initial_weights": path, "epochs": 1}
+        run = {"initial_weights": path, "epochs": 1, **({"samples": 8} if isinstance(path, dict) else {})}
         config = parse({"studies": [{"name": "s", "title": "T", "runs": [run]}]})
         runs = make_plan(locate(config, [tmp_path])).runs
         ids.append([run.id for run in runs])
@@ -97,6 +97,8 @@ def test_the_id_is_of_what_the_file_holds_wherever_it_lies(weights: Path, tmp_pa
     save_file(other, tmp_path / "other.safetensors")
     planned(["seven.safetensors", "other.safetensors", None])
     assert ids[2][0] == ids[0][0]
+    planned({"choice": ["seven.safetensors", "other.safetensors"]})
+    assert set(ids[3]) == set(ids[2][:2])
     assert len(set(ids[2])) == 3
     assert "--initial-weights-sha256" in flags(beside)
 

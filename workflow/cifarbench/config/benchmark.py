@@ -179,10 +179,14 @@ def locate(config: Config, folders: list[Path]) -> Config:
         return str(found[0]) if found else path
 
     def placed(knobs: dict[str, Any]) -> dict[str, Any]:
-        weights = knobs.get("initial_weights")
+        return {name: of_each(value) if name == "initial_weights" else value for name, value in knobs.items()}
+
+    def of_each(weights: Any) -> Any:
+        if isinstance(weights, Mapping):  # drawn among several
+            return {name: of_each(given) for name, given in weights.items()}
         if isinstance(weights, list):
-            return {**knobs, "initial_weights": [find(w) if isinstance(w, str) else w for w in weights]}
-        return {**knobs, "initial_weights": find(weights)} if isinstance(weights, str) else knobs
+            return [of_each(given) for given in weights]
+        return find(weights) if isinstance(weights, str) else weights
 
     def in_study(study: Study) -> Study:
         runs = [placed(run) for run in study.runs]
