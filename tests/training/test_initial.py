@@ -23,7 +23,7 @@ def data(digits: Path) -> Data:
 
 
 def test_whitened_patches_are_uncorrelated_and_of_one_size(data: Data) -> None:
-    model = initial_model(TrainConfig(**KNOBS), data, None)
+    model, _ = initial_model(TrainConfig(**KNOBS), data, None)
     images = data.scale(data.train.batch(slice(None))[0])
     filters = model[0].weight.detach()
     assert torch.equal(filters[12:], -filters[:12])
@@ -42,7 +42,7 @@ def test_the_whitening_layer_stays_and_its_bias_trains(digits: Path, tmp_path: P
 
     record = train(digits, tmp_path, "--model", "airbench94", "--width", "0.1", "--whitening", "true")
     weights = load_file(tmp_path / "weights.safetensors")
-    before = initial_model(record.config, data, None)
+    before, _ = initial_model(record.config, data, None)
     assert torch.equal(weights["0.weight"], before[0].weight)
     assert not torch.equal(weights["0.bias"], before[0].bias)
     assert record.model.trainable_parameters < record.model.parameters

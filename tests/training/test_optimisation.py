@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,7 @@ from cifarbench.config import choices
 from cifarbench.config.choices import OPTIMIZERS
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
+from cifarbench.training.initial import freeze_backbone
 from cifarbench.training.losses import LOSSES, make_loss
 from cifarbench.training.muon import Muon, orthogonal
 from cifarbench.training.optimizers import OPTIMIZERS as KINDS
@@ -204,6 +206,63 @@ def test_muon_turns_matrices_and_filters_and_leaves_the_rest() -> None:
     assert isinstance(make_optimizers(TrainConfig(optimizer="muon"), model).parts[0], optim.AdamW)
     with pytest.raises(UserError, match="'muon' needs a layer before the last one"):
         make_optimizers(TrainConfig(optimizer="muon"), nn.Linear(3, 2))
+
+
+class Tokens(nn.Module):
+    """What a transformer has beside its layers: values of three dimensions that are no weight of one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.class_token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.layer_scale = nn.Parameter(torch.ones(4, 1, 1))
+        self.patches = nn.Conv2d(3, 4, 8)
+        self.attention = nn.MultiheadAttention(4, 1)
+        self.head = nn.Linear(4, 2)
+
+
+def test_the_layers_of_a_transformer_are_those_with_weights() -> None:
+    rates = rates_of(Tokens(), first_layer_rate=3, last_layer_rate=5)
+    assert {name: rate for name, rate in rates.items() if rate != 1} == {
+        "patches.weight": 3,
+        "patches.bias": 3,
+        "head.weight": 5,
+        "head.bias": 5,
+    }
+    model = Tokens()
+    _, muon = make_optimizers(TrainConfig(optimizer="muon"), model).parts
+    turned = {id(p) for group in muon.param_groups for p in group["params"]}
+    assert {name for name, p in model.named_parameters() if id(p) in turned} == {
+        "patches.weight",
+        "attention.in_proj_weight",
+        "attention.out_proj.weight",
+    }
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(OrderedDict(head=nn.Linear(4, 2), body=nn.Conv2d(3, 4, 8))),
+        nn.Sequential(OrderedDict(body=nn.Conv2d(3, 4, 8), head=nn.Conv2d(4, 2, 1))),
+    ],
+)
+def test_rate_penalty_and_freezing_mean_the_same_last_layer(model: nn.Sequential) -> None:
+    assert {name for name, rate in rates_of(model, last_layer_rate=3).items() if rate != 1} == {
+        "head.weight",
+        "head.bias",
+    }
+    model.head.weight.data.fill_(0.5)
+    plain, held = (make_loss(TrainConfig(last_layer_l2=l2), model) for l2 in (0.0, 0.01))
+    penalty = held(UNDECIDED, EVERY_CLASS) - plain(UNDECIDED, EVERY_CLASS)
+    assert penalty.item() == pytest.approx(0.01 * 0.25 * 8)
+    freeze_backbone(model, 2)
+    assert [name for name, p in model.named_parameters() if p.requires_grad] == ["head.weight", "head.bias"]
+
+
+def test_what_has_no_last_layer_is_refused() -> None:
+    with pytest.raises(UserError, match="last_layer_l2: this model has no layer with weights to hold down"):
+        make_loss(TrainConfig(last_layer_l2=0.01), nn.BatchNorm2d(3))
+    with pytest.raises(UserError, match="with 3 outputs, one a class; it has none; remove it"):
+        freeze_backbone(nn.BatchNorm2d(3), 3)
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6)])

@@ -184,9 +184,22 @@ def _dirac(module: nn.Module) -> None:
 INITIALIZATIONS = {"glorot_uniform": _glorot, "dirac": _dirac}
 
 
-def last_layer(model: nn.Module) -> nn.Linear:
-    """Return the last linear layer, the one that `last_layer_l2` holds down."""
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise UserError("last_layer_l2: this model has no linear layer to hold down; set it to 0")
-    return linear[-1]
+def with_weights(model: nn.Module) -> list[nn.Module]:
+    """Return the layers with a weight of two dimensions or more, in order.
+
+    What only holds a class token or positions beside its layers is none itself.
+    """
+    return [module for module in model.modules() if matrices(module)]
+
+
+def matrices(layer: nn.Module) -> list[nn.Parameter]:
+    """Return a layer's own weights of two dimensions or more; in PyTorch they are named so."""
+    own = layer.named_parameters(recurse=False)
+    return [parameter for name, parameter in own if "weight" in name and parameter.ndim > 1]
+
+
+def last_layer(model: nn.Module) -> nn.Module | None:
+    """Return the layer that gives the classes: the last linear one, or the last of all without any."""
+    layers = with_weights(model)
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    return (linear or layers or [None])[-1]

@@ -255,7 +255,7 @@ def started(kind: type[Engine], record: Record, shared: Shared, own: Path | None
     device = choose_device("cpu" if record.environment.device == "cpu" else "auto")
     prepare_torch(config, device, record.environment.threads)
     data = shared.images(config, device)
-    model = initial_model(config, data, own).to(device)
-    engine = kind(config, data, model, device)
+    model, _ = initial_model(config, data, own)
+    engine = kind(config, data, model.to(device), device)
     engine.warm_up()
     return engine

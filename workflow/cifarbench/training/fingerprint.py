@@ -116,7 +116,7 @@ def model_in(dtype: torch.dtype, config: TrainConfig, data: Data, file: Path | N
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        return initial_model(config, data, file).to(dtype)
+        return initial_model(config, data, file)[0].to(dtype)
     finally:
         torch.set_default_dtype(before)
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
+from cifarbench.models.build import last_layer, matrices, with_weights
 
 # Most norms of other libraries are made from these.
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
@@ -43,32 +44,26 @@ def parts(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     A parameter may be of two, such as the first layer's bias; then both factors hold.
     """
     owned = [(owner, *named) for owner in model.modules() for named in owner.named_parameters(recurse=False)]
-    layers = with_matrices(model)
+    layers = with_weights(model)
     return {
         "bias_rate": [
             p for owner, name, p in owned if name.endswith("bias") and not isinstance(owner, NORMS)
         ],
         "norm_rate": [p for owner, _, p in owned if isinstance(owner, NORMS)],
-        "first_layer_rate": list(layers[0].parameters(recurse=False)) if layers else [],
-        "last_layer_rate": list(last_of(layers).parameters(recurse=False)) if layers else [],
+        "first_layer_rate": own_of(layers[0] if layers else None),
+        "last_layer_rate": own_of(last_layer(model)),
     }
 
 
-def with_matrices(model: nn.Module) -> list[nn.Module]:
-    """Return the layers that have a weight of two dimensions or more, of their own, in order."""
-    return [m for m in model.modules() if any(p.ndim > 1 for p in m.parameters(recurse=False))]
-
-
-def last_of(layers: list[nn.Module]) -> nn.Module:
-    """Return the layer that gives the classes: the last linear one, or the last of all without any."""
-    return next((layer for layer in reversed(layers) if isinstance(layer, nn.Linear)), layers[-1])
+def own_of(layer: nn.Module | None) -> list[nn.Parameter]:
+    return list(layer.parameters(recurse=False)) if layer is not None else []
 
 
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     """Return the matrices that train before the last layer; filters are matrices, each a row."""
-    layers = with_matrices(model)
-    hidden = [layer for layer in layers if layer is not last_of(layers)]
-    return [p for m in hidden for p in m.parameters(recurse=False) if p.ndim > 1 and p.requires_grad]
+    last = last_layer(model)
+    hidden = [layer for layer in with_weights(model) if layer is not last]
+    return [weight for layer in hidden for weight in matrices(layer) if weight.requires_grad]
 
 
 def split(groups: Iterable[Group], members: Iterable[nn.Parameter]) -> tuple[list[Group], list[Group]]:

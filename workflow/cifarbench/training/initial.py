@@ -10,7 +10,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data
 from cifarbench.errors import UserError
 from cifarbench.files import sha256_of
-from cifarbench.models.build import batch_norms, build_model, freeze, interpolated
+from cifarbench.models.build import batch_norms, build_model, freeze, interpolated, last_layer, matrices
 from cifarbench.models.weights import start_from
 from cifarbench.training.random_streams import draw_weights_of
 
@@ -18,19 +18,22 @@ WHITENING_IMAGES, WHITENING_EPSILON = 5000, 5e-4  # as in airbench (Jordan, 2024
 CHUNK = 500  # images
 
 
-def initial_model(config: TrainConfig, data: Data, file: Path | None) -> nn.Module:
-    """Build the model of a run, on the CPU, as it is before the first step."""
+def initial_model(config: TrainConfig, data: Data, file: Path | None) -> tuple[nn.Module, list[str]]:
+    """Build the model of a run, on the CPU, as it is before the first step.
+
+    With `initial_weights` the layers that the file has nothing for are named beside it.
+    """
     draw_weights_of(config)
     model = build_model(config, len(data.manifest.classes), file, data.side)
     if config.whitening:
         whiten(model, data, config.image_size)
-    started_anew(config, model)
+    anew = load_initial_weights(config, model)
     if config.freeze == "backbone":
         freeze_backbone(model, len(data.manifest.classes))
-    return model
+    return model, anew
 
 
-def started_anew(config: TrainConfig, model: nn.Module) -> list[str]:
+def load_initial_weights(config: TrainConfig, model: nn.Module) -> list[str]:
     """Load the weights that a run starts from, if any; return the layers that keep those that were drawn."""
     if config.initial_weights is None:
         return []
@@ -45,9 +48,10 @@ def started_anew(config: TrainConfig, model: nn.Module) -> list[str]:
 
 def freeze_backbone(model: nn.Module, classes: int) -> None:
     """Let only the last layer with weights learn; BatchNorm keeps the statistics that it has."""
-    layers = [module for module in model.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
-    if not layers or len(layers[-1].weight) != classes:
-        found = f"its last has {len(layers[-1].weight)}" if layers else "it has none"
+    last = last_layer(model)
+    outputs = None if last is None else len(matrices(last)[0])
+    if last is None or outputs != classes:
+        found = "it has none" if last is None else f"its last has {outputs}"
         raise UserError(
             f"freeze: 'backbone' needs a last linear or convolutional layer with {classes} outputs, one a "
             f"class; {found}; remove it"
@@ -55,7 +59,7 @@ def freeze_backbone(model: nn.Module, classes: int) -> None:
     for norm in batch_norms(model):
         freeze(norm)
     model.requires_grad_(False)
-    layers[-1].requires_grad_(True)
+    last.requires_grad_(True)
 
 
 def whiten(model: nn.Module, data: Data, side: int | None = None) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.models.build import last_layer
+from cifarbench.errors import UserError
+from cifarbench.models.build import last_layer, matrices
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -78,10 +79,18 @@ def make_loss(config: TrainConfig, model: nn.Module) -> Loss:
     layer is part of it, in training and in testing.
     """
     formula = LOSSES[config.loss]
-    penalised = last_layer(model).weight if config.last_layer_l2 else None
+    penalised = penalised_weight(model) if config.last_layer_l2 else None
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
         data_loss = formula(at_least_float32(logits), targets, config)
         return data_loss if penalised is None else data_loss + config.last_layer_l2 * penalised.square().sum()
 
     return loss
+
+
+def penalised_weight(model: nn.Module) -> Tensor:
+    """Return the weights that `last_layer_l2` holds down."""
+    last = last_layer(model)
+    if last is None:
+        raise UserError("last_layer_l2: this model has no layer with weights to hold down; set it to 0")
+    return matrices(last)[0]

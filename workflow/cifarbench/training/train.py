@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from cifarbench.config.ids import run_id
 from cifarbench.config.knobs import TrainConfig
@@ -31,7 +32,7 @@ from cifarbench.training.engine import Engine
 from cifarbench.training.environment import describe_code
 from cifarbench.training.extra_tests import Loaded, load_extra_tests, run_extra_tests
 from cifarbench.training.fingerprint import known_fingerprint
-from cifarbench.training.initial import initial_model, started_anew
+from cifarbench.training.initial import initial_model
 from cifarbench.training.listeners import Listener
 from cifarbench.training.saving import make_record, save_predictions, save_weights
 from cifarbench.training.stopping import on_stop
@@ -62,18 +63,11 @@ def train(
     leave_default_stream(device)
     data = load(data_folder, config, device)
     extra = load_extra_tests(config, data_folder.parent, data, device)
-    model = initial_model(config, data, model_file)
-    source = source_of(config.model, own=model_file)
-    total, trainable = count_parameters(model)
-    anew = started_anew(config, model)
+    model, anew = initial_model(config, data, model_file)
     if config.initial_weights:
         log.info("starts from %s; drawn anew: %s", config.initial_weights, ", ".join(anew) or "nothing")
-    facts = ModelFacts(
-        parameters=total,
-        trainable_parameters=trainable,
-        flops=count_flops(model, data.side),
-        started_anew=anew,
-    )
+    facts = model_facts(model, data.side, anew)
+    source = source_of(config.model, own=model_file)
     check_start(config, data, model, source)
     code = describe_code(source)
     known, fingerprint_seconds = timed(known_fingerprint, config, data, code, output, model_file)
@@ -86,11 +80,10 @@ def train(
     same = identity(chosen, data.manifest_sha256, code, device, known)
     checkpoint = Checkpoint(output, same, checkpoint_seconds)
     engine = Engine(chosen, data, model, device, checkpoint, listeners)
-    setup = time.perf_counter() - start - trial_seconds - fingerprint_seconds
+    engine.progress.setup_seconds += time.perf_counter() - start - trial_seconds - fingerprint_seconds
+    engine.progress.trial_seconds += trial_seconds
+    engine.progress.fingerprint_seconds += fingerprint_seconds
     with naming_the_batch_size(config, device):
-        engine.progress.setup_seconds += setup
-        engine.progress.trial_seconds += trial_seconds
-        engine.progress.fingerprint_seconds += fingerprint_seconds
         engine.progress.warmup_seconds += timed(engine.warm_up)[1]
         with on_stop(checkpoint.ask_to_stop):  # at the end a signal changes nothing: all is written first
             with engine.listeners.listening(config, model, engine.progress, engine.images_per_epoch):
@@ -98,6 +91,16 @@ def train(
                 record = write_results(config, engine, extra, facts, code, known, output)
                 engine.listeners.tell("ended", record, output, data_folder)
             return record
+
+
+def model_facts(model: nn.Module, side: int, started_anew: list[str]) -> ModelFacts:
+    parameters, trainable = count_parameters(model)
+    return ModelFacts(
+        parameters=parameters,
+        trainable_parameters=trainable,
+        flops=count_flops(model, side),
+        started_anew=started_anew,
+    )
 
 
 def write_results(
