@@ -51,9 +51,8 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None, sid
         initialise = INITIALIZATIONS.get(config.resolved("initialization"))
         if initialise:
             model.apply(initialise)
-    check_forward(
-        model, classes, source, side, training=True
-    )  # as it trains: nothing beside it is imported now
+    # As it trains, when nothing beside its file can be imported any more.
+    check_forward(model, classes, source, side, training=True)
     return model.train()
 
 
@@ -155,7 +154,6 @@ def set_batch_norm(model: nn.Module, config: TrainConfig) -> None:
 
 def freeze(norm: nn.Module) -> None:
     """Keep a BatchNorm in evaluation mode for good: a learned scale and shift, statistics as they are."""
-
     norm.eval()
     norm.train = MethodType(_stay, norm)  # type: ignore[method-assign]
 
