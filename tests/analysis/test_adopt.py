@@ -21,7 +21,7 @@ from cifarbench.errors import UserError
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
-from cifarbench.records.record import read_record, write_record
+from cifarbench.records.record import ExtraTest, read_record, write_record
 from cifarbench.records.verified import Origin, Verification, Verified, read_verified, write_verified
 from helpers.repository import REPOSITORY
 
@@ -164,6 +164,19 @@ def test_other_images_or_another_model_file_are_not_taken(
     found = choose(of(known), plan, here._replace(models=dict.fromkeys(here.models, "0" * 64)), runs)
     assert (found.runs, len(found.refused)) == ([], 1)
     assert len(choose(of(known), plan, here._replace(images={}), runs).runs) == RUNS  # not normalised yet
+
+
+def test_a_run_that_was_tested_on_other_images_is_not_taken(
+    plan: Plan, here: Here, runs: Path, published: pd.DataFrame, tmp_path: Path
+) -> None:
+    test = ExtraTest(name="shifted", images_sha256="a" * 64, images=1, loss=None, top1=0.5).model_dump()
+    table = published.assign(**{"final.extra_tests": [[test], [], [], []]})
+    write_table(table, tmp_path / "tested.parquet")
+    for images, taken in (("a", RUNS), ("b", RUNS - 1)):
+        there = here._replace(images={**here.images, "shifted": images * 64})
+        found = choose(of(tmp_path / "tested.parquet"), plan, there, runs)
+        assert len(found.runs) == taken
+    assert reasons(found) == "its images are not those in data/shifted"
 
 
 def test_a_run_that_was_trained_here_or_is_to_be_is_left_alone(

@@ -189,6 +189,12 @@ def test_known_results_count_as_input_unless_the_workflow_writes_them() -> None:
     ]
 
 
+def test_adopted_runs_are_compared_by_all_images_that_they_saw() -> None:
+    jobs = jobs_of({"extra_tests": ["cifar10_1"]})
+    jobs.adopted = set(jobs.runs)
+    assert jobs.adopted_manifests() == ["data/cifar10/manifest.json", "data/cifar10_1/manifest.json"]
+
+
 def test_runs_that_are_adopted_are_in_no_pack_and_wanted_as_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

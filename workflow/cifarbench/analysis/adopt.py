@@ -9,7 +9,7 @@ since, no more than one that was trained.
 
 import base64
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ from cifarbench.sweep.jobs import RUNS, Jobs
 from cifarbench.sweep.staleness import ORIGIN, in_words
 from cifarbench.words import count
 
+EXTRA_TESTS = "final.extra_tests"
 AS_BEFORE = ""
 """Of a run that was adopted already: known to be the same as it was then."""
 
@@ -86,14 +87,13 @@ def here(plan: Plan, own_models: Mapping[str, Path], data: Path) -> Here:
     files = {**BUILTIN_MODELS, **own_models}
     used = {run.config.model for run in plan.runs}
     sources = {name: source_of(name, files) for name in used if name in files or not needs_file(name)}
-    folders = {run.config.dataset: data / run.config.dataset for run in plan.runs}
     return Here(
         training_source_hash(),
         {name: model_sha256(source) for name, source in sources.items()},
         {
-            name: read_manifest(folder).images_sha256
-            for name, folder in folders.items()
-            if (folder / MANIFEST).exists()
+            dataset.name: read_manifest(data / dataset.name).images_sha256
+            for dataset in plan.datasets
+            if (data / dataset.name / MANIFEST).exists()
         },
     )
 
@@ -106,9 +106,10 @@ class Judge:
         self.replays = read_verified(Path(source).parent).by_run()
 
     def how(self, row: Mapping[str, Any]) -> str | NotTaken:
-        run, dataset, model = row["run"], row["data.name"], row["config.model"]
-        if self.here.images.get(dataset, row["data.images_sha256"]) != row["data.images_sha256"]:
-            return NotTaken(f"its images are not those in data/{dataset}")
+        run, model = row["run"], row["config.model"]
+        for dataset, images in images_of(row):
+            if self.here.images.get(dataset, images) != images:
+                return NotTaken(f"its images are not those in data/{dataset}")
         origin = Origin(*(row[column] for column in ORIGIN))
         if self.here.fits(origin, model):
             return "trained by the sources that are here"
@@ -123,6 +124,14 @@ class Judge:
         if replay and current:
             return NotTaken(f"`cifarbench verify` found that it trains otherwise now: {replay.difference}")
         return NotTaken(f"trained by other sources than those here; `cifarbench verify {self.source}` tells")
+
+
+def images_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each data set that a run trained or was tested on, and the hash of its images."""
+    yield row["data.name"], row["data.images_sha256"]
+    tests: Any = row.get(EXTRA_TESTS)
+    for test in tests if np.ndim(tests) else ():  # no list in a run from before there were any
+        yield test["name"], test["images_sha256"]
 
 
 def choose(
@@ -155,7 +164,8 @@ def judged(table: pd.DataFrame, judge: Judge) -> list[str | NotTaken]:
     unknown = [
         name for name in table if name.startswith("config.") and name[7:] not in TrainConfig.model_fields
     ]
-    columns = ["run", "config.model", "data.name", "data.images_sha256", *ORIGIN, *unknown]
+    asked = {"run", "config.model", "data.name", "data.images_sha256", EXTRA_TESTS, *ORIGIN, *unknown}
+    columns = [name for name in table if name in asked]
     found: list[str | NotTaken] = []
     for row in table[columns].to_dict("records"):
         knob = next((name for name in unknown if np.ndim(row[name]) or not pd.isna(row[name])), None)

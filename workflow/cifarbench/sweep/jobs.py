@@ -20,7 +20,7 @@ from cifarbench.config.reading import read
 from cifarbench.config.text import taken_literally
 from cifarbench.data.archives import known_sha256
 from cifarbench.data.catalogue import Archive, downloads, read_flags
-from cifarbench.data.manifest import read_manifest
+from cifarbench.data.manifest import MANIFEST, read_manifest
 from cifarbench.errors import UserError
 from cifarbench.files import read_model
 from cifarbench.models.sources import model_sources
@@ -197,7 +197,8 @@ class Jobs:
 
     def adopted_manifests(self) -> list[str]:
         """Return the manifests of the images that adopted runs are compared by."""
-        return sorted({self.train(run).manifest for run in self.adopted})
+        trainings = [self.train(run) for run in self.adopted]
+        return sorted({name for one in trainings for name in (one.manifest, *one.of_extra_tests(MANIFEST))})
 
     def known_files(self) -> list[str]:
         """Return the known results whose change adopts again: not what comes of the runs itself, nor a path
