@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cifarbench.bench import workflow as bench_workflow
 from cifarbench.bench.peak import convolution, product
 from cifarbench.bench.profile import profile, shares
-from cifarbench.bench.training import WAYS, config_for, images_per_second, naive_steps, our_steps, summarise
+from cifarbench.bench.steps import naive_steps, our_steps
+from cifarbench.bench.training import WAYS, config_for, images_per_second, summarise
 from cifarbench.cli.parser import main
 from cifarbench.errors import UserError
 from cifarbench.models.build import build_model

@@ -1,7 +1,7 @@
 """How fast we train beside the way most people write it: `cifarbench bench --output results/bench.json`.
 
-The naive way, written here as a reference: a torchvision data set of PIL images, transforms image by image,
-a DataLoader with two workers, float32, and `.item()` at every step. Both ways train the same model on the
+The naive way, in `steps` as a reference: a torchvision data set of PIL images, transforms image by image, a
+DataLoader with two workers, float32, and `.item()` at every step. Both ways train the same model on the
 same images with the same augmentation, in turn, several rounds, each in a process of its own; what counts
 is the ratio of images per second within a round. `--device cuda` does the same on a GPU.
 """
@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cifarbench.bench.peak import peak_rate
 from cifarbench.bench.profile import profile
+from cifarbench.bench.steps import EPOCH, naive_steps, our_steps
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.files import sha256_of, write_text
+from cifarbench.files import write_text
 
 MODELS = ("lenet5", "baseline", "alexnet8", "inception10", "vgg16", "resnet18")
 # What is timed on each device: (model, batch size).
@@ -39,8 +41,6 @@ GPU_WAYS: dict[str, dict[str, Any]] = {
     "float32, each kernel launched": {"cuda_graph": False},
     "bfloat16 channels_last, each kernel launched": {**WAYS["bfloat16 channels_last"], "cuda_graph": False},
 }
-EPOCH = 50_000  # images
-IMAGES = {"cpu": 5000, "cuda": EPOCH}
 
 log = logging.getLogger(__name__)
 
@@ -70,22 +70,21 @@ def bench(
         for _ in range(rounds):
             for way in ways:
                 times[way].append(time_alone(way, model, batch_size))
-        rows += [summarise(model, batch_size, way, times, peaks) for way in ways]
-        for row in rows[-len(ways) :]:
+        case = [summarise(model, batch_size, way, times, peaks) for way in ways]
+        for row in case:
             log.info(line(row))
         if profiled:
-            fastest = max(rows[-len(ways) :], key=lambda row: row["ratio"])
-            told = time_alone(fastest["way"], model, batch_size, "profile")["profile"]
-            fastest["profile"] = told
-            log.info("  %s: %s", fastest["way"], ", ".join(f"{k} {100 * v:.0f} %" for k, v in told.items()))
-    result = {
-        "device": device,
-        "threads": threads,
-        "rounds": rounds,
-        "peak_flops": peaks,
-        "rows": rows,
-    }
-    write_text(output, json.dumps(result, indent=1) + "\n")
+            add_profile(max(case, key=lambda row: row["ratio"]), time_alone)
+        rows += case
+    told = {"device": device, "threads": threads, "rounds": rounds, "peak_flops": peaks, "rows": rows}
+    write_text(output, json.dumps(told, indent=1) + "\n")
+
+
+def add_profile(row: dict[str, Any], time_alone: Callable[..., dict[str, Any]]) -> None:
+    """Tell where the time of a way goes."""
+    row["profile"] = time_alone(row["way"], row["model"], row["batch_size"], "profile")["profile"]
+    shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in row["profile"].items())
+    log.info("  %s: %s", row["way"], shares)
 
 
 def summarise(
@@ -196,104 +195,6 @@ def images_per_second(step: Any, seconds: float, device: Any) -> float:
         images += sum(step() for _ in range(at_once))
         synchronise(device)
     return images / elapsed
-
-
-def random_images(device: Any) -> Any:
-    import numpy as np
-
-    random, count = np.random.default_rng(0), IMAGES[device.type]
-    return random.integers(0, 256, (count, 32, 32, 3), np.uint8), random.integers(0, 10, count)
-
-
-def naive_steps(net: Any, batch_size: int, device: Any) -> Any:
-    """Return a step of the naive way."""
-    import torch
-    from PIL import Image
-    from torchvision import transforms
-
-    pixels, labels = random_images(device)
-    transform = transforms.Compose(
-        [
-            transforms.RandomHorizontalFlip(),
-            transforms.RandomCrop(32, padding=4),
-            transforms.ToTensor(),
-            transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-        ]
-    )
-
-    class Pictures(torch.utils.data.Dataset):
-        def __len__(self) -> int:
-            return len(labels)
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            return transform(Image.fromarray(pixels[index])), int(labels[index])
-
-    loader = torch.utils.data.DataLoader(Pictures(), batch_size, shuffle=True, num_workers=2)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
-    net.train()
-    running: list[float] = []
-
-    def batches() -> Any:
-        while True:
-            yield from loader
-
-    feed = batches()
-
-    def step() -> int:
-        images, targets = (tensor.to(device) for tensor in next(feed))
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(net(images), targets)
-        loss.backward()
-        optimizer.step()
-        running.append(loss.item())
-        return len(targets)
-
-    return step
-
-
-def our_steps(net: Any, config: TrainConfig, device: Any, folder: Path) -> Any:
-    """Return a step of the engine, with the data set from a file in `folder`, as in a real run."""
-    import torch
-    from safetensors.numpy import save_file
-
-    from cifarbench.data.loading import load
-    from cifarbench.data.manifest import IMAGES as IMAGES_FILE
-    from cifarbench.data.manifest import MANIFEST, Manifest
-    from cifarbench.training.engine import Engine
-
-    pixels, labels = random_images(device)
-    images = pixels.transpose(0, 3, 1, 2).copy()
-    parts = {"train_images": images, "train_labels": labels, "test_images": images, "test_labels": labels}
-    save_file(parts, folder / IMAGES_FILE)
-    manifest = Manifest(
-        name="bench",
-        format="folder",
-        source_sha256="",
-        images_sha256=sha256_of(folder / IMAGES_FILE),
-        classes=list("0123456789"),
-        train_images=[0] * 10,
-        test_images=[0] * 10,
-        test_was_drawn=False,
-        mean=[0.4914, 0.4822, 0.4465],
-        std=[0.2470, 0.2435, 0.2616],
-    )
-    write_text(folder / MANIFEST, manifest.model_dump_json())
-    engine = Engine(config, load(folder, config, device), net.train(), device)
-    engine.warm_up()
-
-    def feed() -> Any:
-        while True:
-            order = torch.randperm(len(labels), generator=engine.order_stream)
-            yield from order.to(device).split(config.batch_size)
-
-    positions = feed()
-
-    def step() -> int:
-        chosen = next(positions)
-        engine.step(chosen)
-        return len(chosen)
-
-    return step
 
 
 if __name__ == "__main__":
