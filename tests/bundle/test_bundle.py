@@ -33,7 +33,7 @@ from cifarbench.training.stopping import on_stop
 from helpers.bare import link_packages
 from helpers.bare import start as start_bare
 from helpers.repository import REPOSITORY
-from helpers.training import content
+from helpers.training import content, stop_after_epoch_2
 
 MODEL = """import head
 
@@ -92,12 +92,7 @@ def test_killed_elsewhere_and_going_on_in_another_place_it_trains_to_the_same_bi
     first.mkdir()
     archive = bundle(config, digits, first / "away.pyz", "--with-data")
     with start_bare(bare, archive, cwd=first) as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if "epoch    2" in line:
-                running.send_signal(signal.SIGTERM)
-                break
-        assert "stopped and saved" in running.stderr.read()
+        stop_after_epoch_2(running)
     assert running.returncode == INTERRUPTED
     runs = plan_of(config).runs
     assert zipfile.ZipFile(first / "back.zip").namelist() == [

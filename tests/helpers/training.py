@@ -1,6 +1,8 @@
-"""One short training on digits, and what of its result must be equal."""
+"""Short trainings on digits, and what of their results must be equal."""
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -61,3 +63,13 @@ def saying_to(call: list[str], log: Path) -> NoReturn:
     """Run a verb in this process, which ends with it; what it says goes to `log`."""
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     sys.exit(main(call))
+
+
+def stop_after_epoch_2(running: subprocess.Popen[str]) -> None:
+    """Ask a training, whose standard error is a pipe, to stop, and see it say that it has saved."""
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "epoch    2" in line:
+            running.send_signal(signal.SIGTERM)
+            break
+    assert "stopped and saved" in running.stderr.read()

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from cifarbench.records.folder import CHECKPOINT, PACKED, RECORD, WEIGHTS
 from cifarbench.records.record import read_record
 from cifarbench.training import pack
 from helpers.repository import SMALL, TABLE, run, trained, write_config
-from helpers.training import same_result, train
+from helpers.training import same_result, stop_after_epoch_2, train
 
 # Raises once it is past the check of a user's own model.
 RUDE = r"""
@@ -126,12 +125,7 @@ def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Pat
         str(tmp_path),
     ]
     with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if "epoch    2" in line:
-                running.send_signal(signal.SIGTERM)
-                break
-        assert "stopped and saved" in running.stderr.read()
+        stop_after_epoch_2(running)
     assert running.returncode == INTERRUPTED
     assert main([str(word) for word in call[3:]]) == 0
     records = [read_record(path) for path in sorted(tmp_path.glob(f"*/{PACKED}/{RECORD}"))]
