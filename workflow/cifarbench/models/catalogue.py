@@ -55,6 +55,11 @@ def needs_file(name: str) -> bool:
     return name not in BUILTIN_MODELS and "/" not in name
 
 
+def file_flags(name: str) -> list[str]:
+    """Return the flag by which `cifarbench train` has a model, where the place of its file is not known."""
+    return ["--model-file", "FILE"] if needs_file(name) else []
+
+
 @cache
 def model_knobs(source: ModelSource) -> dict[str, Any]:
     """Return the knobs that a model takes, with the model's own values."""

@@ -13,6 +13,7 @@ from cifarbench.analysis.results import Results
 from cifarbench.config.benchmark import Dataset
 from cifarbench.config.flags import flags
 from cifarbench.data.catalogue import downloads, read_flags
+from cifarbench.models.catalogue import file_flags
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.citation import citation
 from cifarbench.sweep.staleness import standings
@@ -28,24 +29,24 @@ VERSIONS = "environment.versions."
 
 
 def cards(results: Results) -> dict[str, Any]:
-    """Return the facts of all runs, each set once, and for each configuration its runs: id, seed, flags of
-    `cifarbench train`, and the number of its facts."""
+    """Return the facts of all runs, each set once, and for each configuration its data sets, and its runs:
+    id, seed, flags of `cifarbench train`, and the number of its facts."""
     sets: dict[tuple[tuple[str, str], ...], int] = {}
     places = standings(results.table, results.verified)
     configs = {run.id: run.config for run in results.plan.runs}
+    calls = {run: shlex.join([*flags(c), *file_flags(c.model)]) for run, c in configs.items()}
     found: dict[str, list[list[Any]]] = {}
     for row in results.done.to_dict("records"):
         run, config = str(row["run"]), configs[str(row["run"])]
         facts = tuple({**facts_of(row), "Behaviour": ": ".join(filter(None, places[run]))}.items())
         number = sets.setdefault(facts, len(sets))
-        found.setdefault(str(row["configuration"]), []).append(
-            [run, config.seed, shlex.join(flags(config)), number]
-        )
-    used = {config.dataset for config in configs.values()}
+        found.setdefault(str(row["configuration"]), []).append([run, config.seed, calls[run], number])
+    datasets = {key: configs[runs[0][0]] for key, runs in found.items()}
+    used = {name for config in configs.values() for name in (config.dataset, *config.extra_tests)}
     return {
         "facts": [list(map(list, facts)) for facts in sets],
         "runs": found,
-        "datasets": {key: configs[runs[0][0]].dataset for key, runs in found.items()},
+        "datasets": {key: [config.dataset, *config.extra_tests] for key, config in datasets.items()},
         "setup": {
             dataset.name: commands(dataset) for dataset in results.plan.datasets if dataset.name in used
         },

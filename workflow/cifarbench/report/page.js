@@ -133,20 +133,21 @@ const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace
 
 function commandsFor(key, cards) {
   const runs = cards.runs[key];
-  const dataset = cards.datasets[key];
+  const [dataset] = cards.datasets[key];
+  const extras = runs.some(([, , flags]) => flags.includes("--model timm/"));
   const commit = Object.fromEntries(cards.facts[runs[0][3]]).Commit?.split(",")[0];
   const setup = [
     `git clone ${cards.citation.address ? quote(cards.citation.address) : "ADDRESS-OF-THIS-REPOSITORY"} cifarbench`,
     "cd cifarbench",
     ...(commit ? [`git checkout ${quote(commit)}`] : []),
-    "make .venv/.ready",
+    `make .venv/.${extras ? "extras" : "ready"}`,
     ". .venv/bin/activate",
   ];
   const folder = (run) => `results/runs/${run}`;
   const trains = runs.map(([run, , flags]) => `cifarbench train ${flags} --data ${quote(`data/${dataset}`)} --output ${quote(folder(run))}`);
   const read = `python -c "import json, sys; print(*(json.load(open(f))['final']['test']['top1'] for f in sys.argv[1:]))"`;
   const files = runs.map(([run]) => quote(`${folder(run)}/metrics.json`)).join(" ");
-  return [...setup, ...(cards.setup[dataset] ?? []), ...trains.map((line) => line.replace("  ", " ")), `${read} ${files}`].join("\n");
+  return [...setup, ...cards.datasets[key].flatMap((name) => cards.setup[name] ?? []), ...trains.map((line) => line.replace("  ", " ")), `${read} ${files}`].join("\n");
 }
 
 function card(key, cards, details) {
@@ -168,9 +169,9 @@ function card(key, cards, details) {
   const seeds = runs.map(([, seed]) => seed).join(", ");
   const address = [cards.citation.address, `#run=${key}`].filter(Boolean).join(" ");
   const { author, title, version, date } = cards.citation;
-  const sentence = `${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key]}, n = ${runs.length} (seed ${seeds}). ${author}: ${title}, ${date}. cifarbench ${version}. ${address}`;
+  const sentence = `${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key][0]}, n = ${runs.length} (seed ${seeds}). ${author}: ${title}, ${date}. cifarbench ${version}. ${address}`;
   const braces = (text) => text.replace(/[{}\\%&$#_^~]/g, (mark) => ({ "\\": "\\textbackslash{}", "^": "\\^{}", "~": "\\~{}" })[mark] ?? `\\${mark}`);
-  const bibtex = `@misc{cifarbench-${key.replace(/[^\w-]+/g, "-")},\n  author = {{${braces(author)}}},\n  title = {${braces(title)}},\n  year = {${date.slice(0, 4)}},\n  note = {${braces(`${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key]}, n = ${runs.length}; cifarbench ${version}; ${address}`)}}\n}`;
+  const bibtex = `@misc{cifarbench-${key.replace(/[^\w-]+/g, "-")},\n  author = {{${braces(author)}}},\n  title = {${braces(title)}},\n  year = {${date.slice(0, 4)}},\n  note = {${braces(`${name}: test accuracy ${cell("test_accuracy")} on ${cards.datasets[key][0]}, n = ${runs.length}; cifarbench ${version}; ${address}`)}}\n}`;
   const commands = make("pre", { tabIndex: 0 }, commandsFor(key, cards));
   const copies = [["Copy the commands", commands.textContent], ["Copy as text", sentence], ["Copy as BibTeX", bibtex]].map(([label, text]) => {
     const button = make("button", { type: "button", className: "copy" }, label);

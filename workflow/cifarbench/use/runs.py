@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cifarbench.config.flags import flags
 from cifarbench.data.manifest import Manifest, read_manifest
 from cifarbench.errors import UserError, suggest
-from cifarbench.models.catalogue import needs_file
+from cifarbench.models.catalogue import file_flags
 from cifarbench.records.folder import RECORD, WEIGHTS
 from cifarbench.records.record import Record, read_record
 from cifarbench.words import count
@@ -31,9 +31,9 @@ class Trained(NamedTuple):
 
     @property
     def training_command(self) -> str:
-        own = ["--model-file", "FILE"] if needs_file(self.record.config.model) else []
+        config = self.record.config
         where = ["--data", f"data/{self.record.data.name}", "--output", str(self.folder)]
-        return shlex.join(["cifarbench", "train", *flags(self.record.config), *own, *where])
+        return shlex.join(["cifarbench", "train", *flags(config), *file_flags(config.model), *where])
 
 
 def choose(runs: Path, wanted: Sequence[str], dataset: str | None = None) -> list[Trained]:
