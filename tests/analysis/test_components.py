@@ -6,19 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cifarbench.analysis.components import components, floor, is_crossed, taken_apart
+from cifarbench.analysis.components import components, floor, taken_apart
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.stats import image_floor
 from cifarbench.config.benchmark import parse
 from cifarbench.plan.plan import Plan, make_plan
+from cifarbench.report.answer import summary
 from cifarbench.report.contrasts import finding
+from cifarbench.report.section import all_sections
 from helpers.synthetic import row
 
 
-def crossed(values: np.ndarray) -> Results:
-    """Return runs of each weights seed (row) with each order seed (column)."""
+def crossed(values: np.ndarray, *others: dict[str, object]) -> Results:
+    """Return runs of each weights seed (row) with each order seed (column), and those of other studies."""
     axes = {"weights_seed": list(range(len(values))), "order_seed": list(range(values.shape[1]))}
-    plan: Plan = make_plan(parse({"studies": [{"name": "n", "title": "N", "runs": [{**axes, "epochs": 2}]}]}))
+    noise = {"name": "n", "title": "N", "runs": [{**axes, "epochs": 2}]}
+    plan: Plan = make_plan(parse({"studies": [noise, *others]}))
     rows = [row(plan, place, "completed", list("abcdefghij")) for place in range(len(plan.runs))]
     found = {(run.config.weights_seed, run.config.order_seed): place for place, run in enumerate(plan.runs)}
     table = pd.json_normalize(rows, sep=".")
@@ -30,7 +33,7 @@ def crossed(values: np.ndarray) -> Results:
 def test_components_by_hand() -> None:
     # Rows 2 points apart, columns 1, and nothing else.
     [study] = crossed(np.array([[0.50, 0.51], [0.52, 0.53]])).studies
-    assert is_crossed(study)
+    assert study.study.is_crossed
     assert components(study.configurations) == pytest.approx((0.0002, 0.00005, 0), abs=1e-12)
     assert "80 % come from the initial weights, 20 % from the order" in finding(study)
     # Means of rows and of columns are equal: residuals of a point each, 4e-4 over one degree of freedom.
@@ -71,3 +74,32 @@ def test_the_page_says_the_floor_where_there_are_predictions() -> None:
     ).studies
     assert floor(study.configurations) == pytest.approx(image_floor(right))
     assert "Images that were right or wrong by themselves would make" in finding(study)
+
+
+def test_a_lucky_draw_of_weights_and_order_does_not_lead() -> None:
+    rates = {
+        "name": "r",
+        "title": "R",
+        "runs": [{"learning_rate": [0.01, 0.02], "seed": [0, 1, 2], "epochs": 2}],
+    }
+    results = crossed(np.full((3, 3), 0.99), rates)
+    best, *_ = results.contenders["cifar10"]
+    assert best.first("config.learning_rate") in (0.01, 0.02)
+    assert len(results.contenders["cifar10"]) == 2
+    said = summary(results)
+    assert said[-2] == "Left out of this are single draws of weights and order, of which one is lucky."
+    alone = crossed(np.full((3, 3), 0.99))
+    assert len(alone.contenders["cifar10"]) == 9
+    assert not any("Left out" in sentence for sentence in summary(alone))
+
+
+def test_a_crossed_study_is_answered_by_single_runs_and_is_no_search() -> None:
+    results = crossed(np.random.default_rng(0).normal(0.6, 0.01, (3, 3)))
+    assert answers(results) == ["yes"]
+    assert answers(Results(results.plan, results.table.iloc[:8])) == ["not yet"]
+    assert "search" not in {section.block for section in all_sections(results)}
+
+
+def answers(results: Results) -> list[str]:
+    [section] = [section for section in all_sections(results) if section.block == "progress"]
+    return [row.answer for row in section.content["rows"]]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from cifarbench.analysis.results import Results
 from cifarbench.plan.plan import Plan
+from cifarbench.report.contrasts import conclusion
 from cifarbench.report.page import render
 from helpers.page import Text, page_of
 from helpers.synthetic import synthetic
@@ -103,6 +105,12 @@ def test_with_one_seed_nothing_is_said_to_be_noise() -> None:
     assert "Rates Too few seeds to compare 4 configurations. 4 of 4 not yet" in text
     assert "fewer than three seeds of each tell nothing about the difference" in text
     assert "beyond seed noise" not in text.split("What each study found")[0]
+
+
+def test_that_there_are_too_few_seeds_is_said_once() -> None:
+    plan, table = synthetic(seeds=1)
+    [study] = Results(plan, table.assign(**{"config.model": ["a", "a", "b", "b"]})).studies
+    assert conclusion(study) == ["Too few seeds to compare 4 configurations."]
 
 
 def test_two_seeds_are_told_as_they_are() -> None:

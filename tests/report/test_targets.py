@@ -8,7 +8,7 @@ from scipy import stats
 
 from cifarbench.analysis.configuration import configuration
 from cifarbench.analysis.results import Results
-from cifarbench.analysis.targets import reached
+from cifarbench.analysis.targets import EFFORTS, reached
 from cifarbench.config.benchmark import parse
 from cifarbench.errors import UserError
 from cifarbench.plan.plan import Plan, make_plan
@@ -55,6 +55,11 @@ def test_what_is_taken_is_counted_to_the_first_epoch_that_is_good_enough() -> No
     assert (mean.centre, mean.high) == (3, pytest.approx(3 + stats.t.ppf(0.975, 2) / 3**0.5))
     assert times is not None
     assert (times.centre, times.low, times.high) == (6, 2, 12)
+
+
+def test_little_work_is_not_rounded_to_none() -> None:
+    values = (0, 4.837e9, 1.96e12, 1.5041e15)
+    assert [EFFORTS["flops"].number(value) for value in values] == ["0.0", "0.005", "2.0", "1,504.1"]
 
 
 def test_a_dropped_last_batch_is_no_work() -> None:

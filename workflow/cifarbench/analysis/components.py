@@ -7,7 +7,6 @@ import numpy as np
 
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.predictions import images_right
-from cifarbench.analysis.results import Measured
 from cifarbench.analysis.stats import image_floor
 
 CROSSED = ("weights_seed", "order_seed")
@@ -24,10 +23,6 @@ class Components(NamedTuple):
     @property
     def total(self) -> float:
         return self.weights + self.order + self.rest
-
-
-def is_crossed(measured: Measured) -> bool:
-    return set(CROSSED) <= set(measured.study.varied)
 
 
 def components(members: Sequence[Configuration]) -> Components | None:

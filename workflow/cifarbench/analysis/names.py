@@ -8,7 +8,8 @@ from cifarbench.config.ids import format_value
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.plan.plan import Plan
 
-APART = ("dataset", "model", "seed")  # which are said apart from the knobs
+# What is said apart from the knobs, or says again what another knob does.
+APART = ("dataset", "model", "seed", "initial_weights_sha256")
 
 
 def table_names(plan: Plan, keys: Iterable[str]) -> dict[str, str]:
@@ -49,7 +50,7 @@ def knob(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if value is True:
         return words
-    if value in (False, ()):
+    if value in (False, ()) and not name.endswith("_seed"):
         return f"no {words}"
     return f"own {words}" if value is None else f"{words} {format_value(value)}"
 

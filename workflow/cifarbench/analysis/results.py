@@ -82,9 +82,23 @@ class Results:
 
     @cached_property
     def contenders(self) -> dict[str, list[Configuration]]:
-        """Return `ranked` by data set, without those that chose on the test set, unless all did."""
+        """Return `ranked` by data set, without those that chose on the test set and without single draws,
+        unless all are such."""
         ranked = {name: best_first(family.configurations) for name, family in self.families.items()}
-        return {name: [c for c in found if not c.chosen_on_test] or found for name, found in ranked.items()}
+        fair = {name: [c for c in found if not c.chosen_on_test] or found for name, found in ranked.items()}
+        return {
+            name: [c for c in found if c.key not in self.single_draws] or found
+            for name, found in fair.items()
+        }
+
+    @cached_property
+    def single_draws(self) -> set[str]:
+        """Return the configurations that only studies of the noise have: the best of them is the luckiest."""
+        crossed, others = (
+            {key for study in self.plan.studies if study.is_crossed == kind for key in study.labels}
+            for kind in (True, False)
+        )
+        return crossed - others
 
     @cached_property
     def representatives(self) -> dict[str, list[Configuration]]:

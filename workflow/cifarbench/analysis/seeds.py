@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from cifarbench.analysis.components import is_crossed
 from cifarbench.analysis.contrasts import Contrast, contrasts
 from cifarbench.analysis.power import MOST
 from cifarbench.analysis.results import Results
@@ -62,13 +61,12 @@ def _pairs(results: Results, smallest: float) -> Iterator[Question]:
 
 
 def _all_pairs(results: Results) -> Iterator[tuple[str, Contrast]]:
-    crossed = {c.key for m in results.studies if is_crossed(m) for c in m.configurations}
     for name, contenders in results.contenders.items():
-        asked = [c for c in contenders if c.key not in crossed] or contenders[:1]
-        best, rivals = results.families[name].beside_best(asked)
+        asked = [c for c in contenders if c.key not in results.single_draws]
+        best, rivals = results.families[name].beside_best(asked or contenders[:1])
         yield from ((f"best of {name}", Contrast(best, rival.configuration, rival)) for rival in rivals)
     for measured in results.studies:
-        if len(measured.configurations) > 1 and not is_crossed(measured):
+        if len(measured.configurations) > 1 and not measured.study.is_crossed:
             yield from ((f"study {measured.name}", pair) for pair in contrasts(measured))
 
 

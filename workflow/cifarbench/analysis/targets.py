@@ -15,7 +15,7 @@ from cifarbench.records.metrics import Metric
 EFFORTS = {
     "epochs": Metric("Epochs", "", "lower"),
     "images": Metric("Images", "", "lower", digits=0),
-    "flops": Metric("Work", "TFLOPs", "lower", factor=1e-12),
+    "flops": Metric("Work", "TFLOPs", "lower", factor=1e-12, significant=1),
     "seconds": Metric("Training time", "s", "lower"),
 }
 FORWARD_PASSES = 3

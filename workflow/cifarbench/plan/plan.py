@@ -34,6 +34,11 @@ class PlannedStudy(Frozen):
     labels: dict[str, str]
     runs: list[str]
 
+    @property
+    def is_crossed(self) -> bool:
+        """Whether it asks where noise comes from, so that its configurations are single draws of one."""
+        return {"weights_seed", "order_seed"} <= set(self.varied)
+
 
 class Look(Frozen):
     """What a look at the runs so far finds open: by study the configurations that get more seeds."""

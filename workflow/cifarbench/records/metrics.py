@@ -4,6 +4,7 @@ A metric is one entry of METRICS. The page's table and its script, the files bes
 all read that list. A run is a row as `cifarbench collect` tables it: the record's fields joined by dots.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +28,8 @@ class Metric:
     after: Callable[[Epochs], float | None] | None = None
     factor: float = 1
     digits: int = 1
+    significant: int = 0
+    """Digits that a small value keeps, however many `digits` are."""
     varies: bool = True
     """Whether it can differ from seed to seed."""
     fewest_epochs: int = 1
@@ -65,7 +68,10 @@ class Metric:
 
     def number(self, value: float) -> str:
         """Write a value without its unit."""
-        return f"{value * self.factor:,.{self.digits}f}"
+        scaled, digits = value * self.factor, self.digits
+        if self.significant and scaled:
+            digits = max(digits, self.significant - 1 - math.floor(math.log10(abs(scaled))))
+        return f"{scaled:,.{digits}f}"
 
     def difference(self, value: float) -> str:
         """Write a difference of two values with its sign, without its unit."""

@@ -20,11 +20,19 @@ def summary(results: Results) -> list[str]:
         for dataset, contenders in results.contenders.items()
         for sentence in verdict(results, dataset, contenders)
     ]
-    if sum(map(len, results.contenders.values())) < len(results.ranked):
-        sentences.append(
-            "Left out of this are those whose epoch was chosen on the test images, which flatters."
-        )
-    return [*sentences, _compared(results)]
+    return [*sentences, *_left_out(results), _compared(results)]
+
+
+def _left_out(results: Results) -> list[str]:
+    """Say which configurations are no contenders, and why."""
+    contenders = {c.key for found in results.contenders.values() for c in found}
+    left = [c for c in results.ranked if c.key not in contenders]
+    said = []
+    if any(c.chosen_on_test for c in left):
+        said.append("those whose epoch was chosen on the test images, which flatters")
+    if any(c.key in results.single_draws for c in left):
+        said.append("single draws of weights and order, of which one is lucky")
+    return [f"Left out of this are {listed(said)}."] if said else []
 
 
 def verdict(results: Results, dataset: str, contenders: list[Configuration]) -> list[str]:

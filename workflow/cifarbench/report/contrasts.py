@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from cifarbench.analysis.components import components, floor, is_crossed
+from cifarbench.analysis.components import components, floor
 from cifarbench.analysis.configuration import Configuration, best_first
 from cifarbench.analysis.contrasts import Contrast, by_model, contrasts, is_grid_over_models, same_runs
 from cifarbench.analysis.family import Family
@@ -36,7 +36,7 @@ def finding(measured: Measured) -> str:
     """Say what a study shows in a sentence or two."""
     if len(measured.configurations) < 2:
         return f"Only {named(measured.best)} has runs."
-    if is_crossed(measured):
+    if measured.study.is_crossed:
         return " ".join(origins_of_noise(measured))
     found = contrasts(measured)
     if all(contrast.rival.interval is None for contrast in found):
@@ -81,9 +81,11 @@ def _strongest_of_each(found: list[Contrast]) -> list[Contrast]:
 
 def conclusion(measured: Measured) -> list[str]:
     """Say what was decided, and what was not."""
-    if is_crossed(measured):
+    if measured.study.is_crossed:
         return origins_of_noise(measured)
     found = contrasts(measured)
+    if all(contrast.rival.interval is None for contrast in found):
+        return [finding(measured), *coincidences(measured)]
     if measured.study.compare == "previous" or is_grid_over_models(measured):
         return [f"{in_words(contrast)}." for contrast in found]
     best = named(measured.best)

@@ -42,6 +42,9 @@ def progress(results: Results, study: PlannedStudy) -> Progress:
 
 def answerable(results: Results, study: PlannedStudy) -> str:
     """Say whether there are runs enough to compare the study's configurations."""
+    if study.is_crossed:
+        done = set(study.runs) <= set(results.done["run"])
+        return "yes" if done else "not yet"
     seeds = results.done[results.done["run"].isin(study.runs)].groupby("configuration").size()
     ready, planned = int((seeds >= FEWEST).sum()), len(study.labels)
     if ready == planned > 1:

@@ -21,6 +21,8 @@ SHARES = 0.1  # that the forest must explain of what it has not seen, lest it on
 
 def sections(results: Results) -> Iterator[Section]:
     for measured in results.studies:
+        if measured.study.is_crossed:  # seeds are numbers, but no scale
+            continue
         numbers = [k for k in measured.study.varied if search.is_number(measured.configurations, k)]
         several = len(numbers) > 1 and len(measured.configurations) >= search.FEWEST
         if several or (measured.study.drawn and len(measured.configurations) > 1):
