@@ -84,9 +84,9 @@ def conclusion(measured: Measured) -> list[str]:
     if measured.study.is_crossed:
         return origins_of_noise(measured)
     found = contrasts(measured)
-    if all(contrast.rival.interval is None for contrast in found):
-        return [finding(measured), *coincidences(measured)]
     if measured.study.compare == "previous" or is_grid_over_models(measured):
+        if all(contrast.rival.interval is None for contrast in found):
+            return [finding(measured), *coincidences(measured)]
         return [f"{in_words(contrast)}." for contrast in found]
     best = named(measured.best)
     lower = [named(contrast.second) for contrast in found if contrast.rival.differs]
