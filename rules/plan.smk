@@ -23,6 +23,7 @@ rule plan:
     params:
         # A function, for its text has braces that Snakemake would fill in.
         config=lambda _: JOBS.config.model_dump_json(exclude_defaults=True, exclude={"known"}),
+        ids=JOBS.ids_sha256(),
     shell:
         r"""
         python -m cifarbench plan - --output {output} <<<{params.config:q} >{log} 2>&1

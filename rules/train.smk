@@ -16,6 +16,7 @@ if JOBS.packs:
                 lambda wildcards: JOBS.pack(wildcards.pack).of_extra_tests("images.safetensors")
             ),
             model_files=lambda wildcards: JOBS.pack(wildcards.pack).model_files,
+            weights=ancient(lambda wildcards: JOBS.pack(wildcards.pack).weights_files),
         output:
             touch("results/packs/{pack}.done"),
         log:
@@ -54,6 +55,7 @@ rule train:
         extra_images=ancient(lambda wildcards: JOBS.train(wildcards.run).of_extra_tests("images.safetensors")),
         # Called for every run, so only where there can be an answer.
         model_file=(lambda wildcards: JOBS.train(wildcards.run).model_files) if JOBS.config.models else [],
+        weights=ancient(lambda wildcards: JOBS.train(wildcards.run).weights_files),
         pack=ancient(lambda wildcards: JOBS.pack_before(wildcards.run)) if JOBS.packs else [],
     output:
         record="results/runs/{run}/metrics.json",
@@ -70,6 +72,7 @@ rule train:
         mem_mb=lambda wildcards, input, attempt: cifarbench.sweep.jobs.megabytes(input.images, attempt),
         checkpoint_minutes=5,
         track=JOBS.track_flags(),
+        places=lambda wildcards, input: JOBS.train(wildcards.run).place_flags(*input.get("weights", [])),
     params:
         knobs=lambda wildcards, input: JOBS.train(wildcards.run).flags(*input.get("model_file", [])),
         data=subpath(input.manifest, parent=True),
@@ -77,7 +80,7 @@ rule train:
     shell:
         r"""
         python -m cifarbench train \
-            {params.knobs:q} \
+            {params.knobs:q} {resources.places} \
             --data {params.data} \
             --output {params.folder} \
             --threads {threads} \

@@ -10,7 +10,7 @@ import yaml
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.errors import UserError
-from cifarbench.plan.grid import Run
+from cifarbench.plan.grid import Run, checksum
 from cifarbench.records.folder import ADOPTED
 from cifarbench.records.record import Kept, write_record
 from cifarbench.sweep.jobs import RUNS, Jobs, Training, measured_rates, megabytes
@@ -176,6 +176,40 @@ def test_what_a_model_imports_from_beside_it_is_an_input_too(tmp_path: Path) -> 
     files = jobs.train(run).model_files
     assert files == [str(own), str(tmp_path / "helper.py")]
     assert jobs.train(run).flags(*files)[-2:] == ["--model-file", str(own)]
+
+
+def test_weights_to_start_from_are_inputs_and_their_place_is_no_reason_to_train_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ["my w.pt", "{x}.pt", "results/w.pt"]  # Snakemake would fill in one, and could make the other
+    for number, name in enumerate(files):
+        Path("results").mkdir(exist_ok=True)
+        Path(name).write_text(str(number))
+    jobs = jobs_of({"initial_weights": files}, {}, pack=4)
+    plain, odd, made, nothing = (jobs.train(run) for run in jobs.runs)
+    [pack] = (jobs.pack(name) for name in jobs.packs)
+    assert [one.weights_files for one in (plain, odd, made, nothing, pack)] == [
+        ["my w.pt"],
+        [],
+        [],
+        [],
+        ["my w.pt"],
+    ]
+    assert plain.place_flags() == "--initial-weights 'my w.pt'"
+    assert plain.place_flags("staged/w.pt") == "--initial-weights staged/w.pt"
+    assert made.place_flags() == "--initial-weights results/w.pt" and nothing.place_flags() == ""
+    assert pack.pack_flags()[0].endswith("--initial-weights 'my w.pt'") and pack.pack_flags()[3] == ""
+
+    before = (jobs.ids_sha256(), plain.flags())
+    Path("my w.pt").rename("moved.pt")
+    moved = jobs_of({"initial_weights": ["moved.pt", *files[1:]]}, {})
+    assert (moved.ids_sha256(), moved.train(next(iter(moved.runs))).flags()) == before
+    checksum.cache_clear()
+    Path("moved.pt").write_text("edited")
+    edited = jobs_of({"initial_weights": ["moved.pt", *files[1:]]}, {})
+    assert len(jobs.runs.keys() - edited.runs.keys()) == 1
+    assert edited.ids_sha256() != before[0]
 
 
 def test_known_results_count_as_input_unless_the_workflow_writes_them() -> None:

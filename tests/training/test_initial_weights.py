@@ -112,7 +112,9 @@ def test_what_is_wrong_is_a_line(few: Path, weights: Path, tmp_path: Path, fails
     )
     assert "has no effect without initial_weights" in refused("--initial-weights-sha256", "0" * 64)
     line = refused("--initial-weights", weights, "--initial-weights-sha256", "0" * 64)
-    assert "is not the file that was planned" in line
+    assert f"its sha256 is {sha256_of(weights)}, not {'0' * 64}; bring that one back" in line
+    gone = refused("--initial-weights", "/nowhere", "--initial-weights-sha256", "0" * 64)
+    assert "/nowhere" in gone
     assert "fits no layer of this model: it holds '0.bias'" in refused(
         "--initial-weights", weights, "--model", "resnet9"
     )

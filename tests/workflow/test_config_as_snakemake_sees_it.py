@@ -22,6 +22,8 @@ def test_no_text_of_a_config_is_filled_in(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
     source = image_folder(tmp_path / "${HOME}" / "{dataset} <x>")
     study = {"name": "s", "title": BRACES, "question": BRACES, "runs": [{"label": BRACES, "dataset": "mine"}]}
+    weights = source / "{run}.pt"
+    weights.touch()
     dataset = {"name": "mine", "format": "folder", "source": str(source)}
     config = write_config(
         tmp_path,
@@ -29,7 +31,7 @@ def test_no_text_of_a_config_is_filled_in(tmp_path: Path) -> None:
         note=BRACES,
         studies=[study],
         datasets=[dataset],
-        defaults={**SMALL, "seed": [0, 1]},
+        defaults={**SMALL, "seed": [0, 1], "initial_weights": str(weights)},
     )
     output = run(tmp_path, "results/plan.json", "--configfile", config)
     plan = json.loads((tmp_path / "results/plan.json").read_text())
@@ -38,6 +40,7 @@ def test_no_text_of_a_config_is_filled_in(tmp_path: Path) -> None:
     assert uses["label"] == BRACES
     output = run(tmp_path, "--configfile", config, "--dry-run")
     assert f"--source '{source}'" in output
+    assert f"--initial-weights '{weights}'" in output
     assert len(trained(output)) == 2
 
 

@@ -18,6 +18,7 @@ from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.reading import read
 from cifarbench.files import sha256_of
 from cifarbench.plan.plan import make_plan
+from cifarbench.plan.stored import read_plan
 from helpers.archives import image_folder, official_binary
 from helpers.repository import (
     REPOSITORY,
@@ -164,6 +165,18 @@ def test_a_model_of_ones_own_trains_again_when_its_file_changes_and_fails_alone(
     assert page.count("RuntimeError") == 2
 
 
+def test_a_plan_is_made_again_when_weights_to_start_from_change(tmp_path: Path) -> None:
+    weights, plan = tmp_path / "start.pt", "results/plan.json"
+    config = write_config(tmp_path, {"initial_weights": "start.pt"})
+    planned = []
+    for content in ("before", "after"):
+        weights.write_text(content)
+        os.utime(weights, (0, 0))  # as a copy that keeps its time
+        run(tmp_path, plan, "--configfile", config)
+        planned += read_plan(tmp_path / plan).runs
+    assert planned[0].id != planned[1].id
+
+
 @pytest.mark.usefixtures("ready")
 def test_a_sweep_that_is_half_way_can_be_looked_at(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"learning_rate": [0.001, 0.003]})
@@ -260,11 +273,13 @@ def test_more_validation_images_than_there_are_is_said_in_the_terminal(tmp_path:
 def test_inputs_and_outputs_can_be_staged_to_a_local_disk(tmp_path: Path) -> None:
     kept = ["persistence", "software-deployment", "sources", "source-cache"]
     staged = ["--default-storage-provider", "fs", "--local-storage-prefix", str(tmp_path / "local")]
-    config = write_config(tmp_path, {"seed": [0, 1]})
+    (tmp_path / "start.pt").touch()
+    config = write_config(tmp_path, {"seed": [0, 1], "initial_weights": "start.pt"})
     output = run(tmp_path, "--dry-run", *staged, "--shared-fs-usage", *kept, "--configfile", config)
     assert re.search(r"^train +2$", output, re.MULTILINE)
     assert f"--data {tmp_path}/local/fs/data/digits" in output
     assert f"--output {tmp_path}/local/fs/reports" in output
+    assert f"--initial-weights {tmp_path}/local/fs{tmp_path}/start.pt" in output
 
 
 def test_rules_have_a_line_of_help(tmp_path: Path) -> None:

@@ -218,14 +218,25 @@ def capped(config: TrainConfig, max_epochs: int | None) -> TrainConfig:
 
 
 def with_checksum(config: TrainConfig, where: str) -> TrainConfig:
-    """Add the checksum of the weights that a run starts from, which makes them part of its id."""
-    path = config.initial_weights
-    if path is None or config.initial_weights_sha256:
+    """Add the checksum of the weights that a run starts from, which makes them part of its id.
+
+    With a checksum that was given the file may be missing: the run may be there already.
+    """
+    path, given = config.initial_weights, config.initial_weights_sha256
+    if path is None:
         return config
     try:
-        return config.model_copy(update={"initial_weights_sha256": checksum(Path(path))})
+        found = checksum(Path(path))
     except OSError as error:
+        if given:
+            return config
         raise UserError(f"{where}.initial_weights: {path!r} cannot be read: {error.strerror}") from None
+    if given and found != given:
+        raise UserError(
+            f"{where}.initial_weights: {path!r} is not the file that was planned: its sha256 is {found}, not "
+            f"{given}; bring that one back, or remove initial_weights_sha256"
+        )
+    return config.model_copy(update={"initial_weights_sha256": found})
 
 
 @cache

@@ -1,6 +1,7 @@
 """What the jobs of a config need: the rules ask here for every input, flag and resource."""
 
 import functools
+import hashlib
 import json
 import math
 import shlex
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from cifarbench.config.benchmark import locate, parse
 from cifarbench.config.flags import flags
-from cifarbench.config.ids import model_slug
+from cifarbench.config.ids import PLACES, model_slug
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.reading import read
 from cifarbench.config.text import taken_literally
@@ -79,17 +80,37 @@ class Training:
         return [str(source) for file in own for source in model_sources(Path(file))]
 
     @property
+    def weights_files(self) -> list[str]:
+        """The files of weights that are started from, as far as a rule can have them as inputs.
+
+        What is in them is part of the runs' ids, so an edit is another run, and a move trains nothing again.
+        """
+        return sorted(
+            path for path in {run.config.initial_weights for run in self.runs} if may_be_input(path)
+        )
+
+    @property
     def gpus(self) -> int:
         return int(self.runs[0].config.device != "cpu")
 
     def flags(self, *model_files: str) -> list[str]:
-        """Return the flags of `cifarbench train`; `model_files` is where the `model_files` of one run lie."""
-        return [*flags(self.runs[0].config), *(["--model-file", model_files[0]] if model_files else [])]
+        """Return the flags of `cifarbench train` but those that say only where something lies; `model_files`
+        is where the `model_files` of one run do."""
+        knobs = self.runs[0].config.model_copy(update=dict.fromkeys(PLACES))
+        return [*flags(knobs), *(["--model-file", model_files[0]] if model_files else [])]
+
+    def place_flags(self, *weights_files: str) -> str:
+        """Return the flags, for a shell, that say only where something lies: no reason to train again.
+
+        `weights_files` is where the `weights_files` of one run lie.
+        """
+        path = weights_files[0] if weights_files else self.runs[0].config.initial_weights
+        return shlex.join(["--initial-weights", path] if path else [])
 
     def pack_flags(self) -> list[str]:
         """Return one word for each run, as `cifarbench pack` takes them."""
         alone = [Training([run], self.own_models) for run in self.runs]
-        return [shlex.join(one.flags(*one.model_files)) for one in alone]
+        return [f"{shlex.join(one.flags(*one.model_files))} {one.place_flags()}".strip() for one in alone]
 
     def minutes(self, manifest: str, attempt: int) -> int:
         """Return the time to ask for; each attempt asks for more."""
@@ -97,6 +118,11 @@ class Training:
         configs = [run.config for run in self.runs]
         seconds = sum(config.epochs * images / images_per_second(config, RUNS) for config in configs)
         return attempt * math.ceil(START_MINUTES + seconds / 60)
+
+
+def may_be_input(path: str | None) -> TypeGuard[str]:
+    """Tell whether a rule can have a path as an input, which the workflow does not make itself."""
+    return path is not None and taken_literally(path) and not is_made_here(path)
 
 
 def megabytes(images: str, attempt: int) -> int:
@@ -178,6 +204,10 @@ class Jobs:
         """How many looks may want more seeds; the last one of a schedule cannot."""
         return max((len(study.schedule) - 1 for study in self.plan.studies if study.schedule), default=0)
 
+    def ids_sha256(self) -> str:
+        """Return a hash of the ids of all runs, which follow from the files that the config names, too."""
+        return hashlib.sha256(" ".join(self.runs).encode()).hexdigest()
+
     def looks(self) -> Iterator[int]:
         """Yield the number of each look that there is, or is to be, until one has found nothing open."""
         for number in range(1, self.most_looks + 1):
@@ -203,8 +233,7 @@ class Jobs:
     def known_files(self) -> list[str]:
         """Return the known results whose change adopts again: not what comes of the runs itself, nor a path
         that a rule cannot have as an input."""
-        tables = [known.table for known in self.config.known]
-        return [table for table in tables if taken_literally(table) and not is_made_here(table)]
+        return [known.table for known in self.config.known if may_be_input(known.table)]
 
     def known_flags(self) -> list[str]:
         """Return the known results and the files of own models, as `cifarbench adopt` takes them."""
