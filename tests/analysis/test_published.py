@@ -94,6 +94,21 @@ def test_figures_given_several_times_are_judged_together_once() -> None:
     assert group.ruling.outcome == "differs"
 
 
+def test_a_figure_that_is_given_again_is_not_judged_in_each_table() -> None:
+    """Else one wrong quantity would turn the verdict on every table that repeats it."""
+    plan = together(plan_of(a=0.7, b=0.6), plan_of(a=0.7, c=0.5))
+    judged = judge_tables(plan, evidence(a=0.9, b=0.6, c=0.5))
+    assert [table.ruling.outcome for table in judged] == ["reproduced", "reproduced"]
+    assert [table.cells[0][0].ruling.outcome for table in judged] == ["differs", "differs"]  # type: ignore[union-attr]
+    told = "1 figure judged with others of the same runs; of the rest, 1 of 1 figures measured"
+    assert judged[0].ruling.reason.startswith(told)
+    [group] = replicates(plan, evidence(a=0.9))
+    assert group.ruling.outcome == "differs"
+    first = judge_tables(plan, evidence(a=0.9))[0]
+    assert (first.ruling.outcome, first.measured) == ("not run", True)
+    assert not judge_tables(plan, evidence())[0].measured
+
+
 def test_runs_that_end_alike_are_one_quantity() -> None:
     found = evidence(a=0.7)
     found.rows["b"] = found.rows["a"]

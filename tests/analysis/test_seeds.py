@@ -50,6 +50,11 @@ def test_a_difference_that_is_not_worth_telling_asks_for_more() -> None:
     assert "not decided by 1,000 seeds of each" in text(close, 0.0001, 20)
 
 
+def test_a_pair_whose_seeds_would_have_shown_what_is_worth_telling_is_no_question() -> None:
+    assert open_questions(results(0.7001, 0.7), 0.5) == []
+    assert open_questions(results(0.7001, 0.7), 0.005) != []
+
+
 def test_seeds_that_are_there_count_whatever_their_numbers() -> None:
     found = results(0.72, 0.7)
     found.table["config.seed"] = found.table["config.seed"].replace({0: 7})

@@ -152,6 +152,26 @@ def test_no_gain_is_one_sided(a: float, expected: str) -> None:
     assert outcome(claim("no_gain", "a", "b", margin=0.01), rows(a=a, b=0.7)) == expected
 
 
+def test_nor_a_verdict_that_all_lie_above_a_value() -> None:
+    copy = Copy(images_sha256=IMAGES, what="a copy", source="s", lower={"test_accuracy": 0.0175})
+    for b, plain, copied in (
+        (0.72, "reproduced", "reproduced"),
+        (0.69, "differs", "undecided"),
+        (0.66, "differs", "differs"),
+    ):
+        asked = claim("above", "a", "b", published=[0.7])
+        assert outcome(asked, rows(a=0.8, b=b)) == plain
+        assert outcome(asked, rows(a=0.8, b=b), copies=[copy]) == copied
+    told = judge(claim("above", "a", "b", published=[0.7]), Evidence(rows(a=0.8, b=0.69), [copy]))
+    assert "it turns on the 1.8 points that the copied images cost; on a copy" in told.ruling.reason
+
+
+def test_a_part_of_what_the_copied_images_cost_counts_too() -> None:
+    copy = Copy(images_sha256=IMAGES, what="a copy", source="s", lower={"test_accuracy": 0.05})
+    asked = claim("value", "a", published=[0.725], margin=0.001)  # 0.725 and 0.675 are both too far
+    assert outcome(asked, rows(a=0.7), copies=[copy]) == "undecided"
+
+
 @pytest.mark.parametrize(("b", "expected"), [(0.72, "reproduced"), (0.701, "undecided"), (0.68, "differs")])
 def test_all_lie_above_a_value(b: float, expected: str) -> None:
     assert outcome(claim("above", "a", "b", published=[0.7]), rows(a=0.8, b=b)) == expected
@@ -195,6 +215,26 @@ def explained(role: str, kind: str, *names: str, **settings: Any) -> Explanation
 def test_without_its_cause_a_claim_fails_or_most_of_the_difference_goes(sound: float, support: str) -> None:
     asked = claim("order", "a", "b", explanation=explained("without", "order", "a", "sound"))
     judged = judge(asked, Evidence(rows(a=0.8, b=0.7, sound=sound)))
+    assert judged.outcome == "reproduced"
+    assert judged.explanation is not None
+    assert judged.explanation[0] == support
+
+
+@pytest.mark.parametrize(
+    ("published", "sound", "support"),
+    [
+        (0.73, 0.707, "supported"),  # 3 points, then 0.7, which are equivalent
+        (0.73, 0.73, "not supported"),  # 3 points still
+        (0.712, 0.707, "untested"),  # 1.2 points did not matter as published either
+    ],
+)
+def test_without_its_cause_a_difference_that_mattered_is_equivalent(
+    published: float, sound: float, support: str
+) -> None:
+    explanation = explained("without", "order", "sound", "b").model_copy(update={"margin": 0.02})
+    asked = claim("order", "a", "b", explanation=explanation)
+    found = rows(a=published, b=0.7) | rows(noise=4, x=0, y=0, sound=sound)
+    judged = judge(asked, Evidence(found))
     assert judged.outcome == "reproduced"
     assert judged.explanation is not None
     assert judged.explanation[0] == support
@@ -248,6 +288,9 @@ def test_times_are_not_tested_but_may_not_overlap() -> None:
     assert outcome(asked, timed) == "undecided"
     timed["a"][0] |= {"status": "diverged", "seconds.train": 0.1}  # it ended early
     assert outcome(asked, timed) == "reproduced"
+    shared = {"a": timed["a"], "b": [row | {"times": "shared"} for row in timed["b"]]}
+    ruling = judge(asked, Evidence(shared)).ruling
+    assert (ruling.outcome, ruling.reason) == ("not run", "no time that may be ranked of b")
     timed["b"][0]["environment.threads"] = 2
     assert outcome(asked, timed) == "not run"
     assert "different hardware" in judge(asked, Evidence(timed)).ruling.reason

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from cifarbench.analysis.results import Results
+from cifarbench.analysis.stats import Interval
 from cifarbench.plan.plan import Plan
-from cifarbench.report.contrasts import conclusion
+from cifarbench.report.contrasts import collapses, conclusion, finding
 from cifarbench.report.page import render
+from cifarbench.report.words import points
 from helpers.page import Text, page_of
 from helpers.synthetic import synthetic
 
@@ -111,6 +113,52 @@ def test_that_there_are_too_few_seeds_is_said_once() -> None:
     plan, table = synthetic(seeds=1)
     [study] = Results(plan, table.assign(**{"config.model": ["a", "a", "b", "b"]})).studies
     assert conclusion(study) == ["Too few seeds to compare 4 configurations."]
+
+
+def test_what_has_too_few_seeds_is_not_said_to_be_alike() -> None:
+    plan, table = synthetic(seeds=3)
+    table["final.test.top1"] = 0.7 + table["config.seed"].astype(float) / 100
+    lone = table["config.learning_rate"] == 0.001
+    table.loc[lone, "final.test.top1"] = 0.1
+    table.loc[lone & (table["config.seed"] > 0), "status"] = "missing"
+    [study] = Results(plan, table).studies
+    assert finding(study) == (
+        "No difference between 3 configurations is beyond seed noise; one has too few seeds."
+    )
+    alike, untested = conclusion(study)[1:3]
+    assert alike == "Not told apart from it: “learning rate 0.004” and “learning rate 0.008”."
+    assert untested == "With too few seeds to be compared: “learning rate 0.001”."
+    table.loc[~lone & (table["config.seed"] > 1), "status"] = "missing"
+    [study] = Results(plan, table).studies
+    assert conclusion(study)[0] == finding(study) == "Too few seeds to compare 4 configurations."
+
+
+def test_an_interval_shows_on_which_side_of_zero_it_ends() -> None:
+    """Else "beats" would stand beside an interval that seems to hold zero."""
+    assert points(Interval(0.047, 0.0004, 0.0936)) == "+4.7 points, +0.04 to +9.4"
+    assert points(Interval(-0.0001, -0.02, 0.00004)) == "+0.0 points, -2.0 to +0.004"
+    assert points(Interval(0.0, 0.0, 0.0)) == "+0.0 points, +0.0 to +0.0"
+
+
+def test_a_study_of_one_configuration_names_what_collapsed_there() -> None:
+    plan, table = synthetic(configurations=1, seeds=5, studies=3)
+    table["final.test.top1"] = [0.7, 0.71, 0.2, 0.69, 0.7] + [0.7, 0.71, 0.7, 0.69, 0.7] * 2
+    text = Text(page_of(plan, table)).text
+    assert "one of five runs collapsed (seed 2: 20.0 %); the others reach 69.0 % to 71.0 %." in text
+    assert "The median of all is 70.0 %, their mean 60.0 %." in text
+
+
+def test_what_scatters_like_others_of_its_model_has_not_collapsed() -> None:
+    plan, table = synthetic(configurations=7, seeds=5)
+    spread = [0.02] * 15 + [0.0005] * 20  # of three configurations, and of four
+    table["final.test.top1"] = 0.7 + spread * (table["config.seed"] - 2)
+    assert len(collapses(Results(plan, table).studies[0])) == 4  # beside what is typical of all seven
+    table["config.model"] = ["noisy"] * 15 + ["quiet"] * 20
+    assert collapses(Results(plan, table).studies[0]) == []
+    table.loc[[0, 34], "final.test.top1"] = [0.5, 0.6]
+    told = collapses(Results(plan, table).studies[0])
+    assert "one of five runs collapsed (seed 0: 50.0 %)" in told[0]
+    assert "one of five runs collapsed (seed 4: 60.0 %)" in told[1]
 
 
 def test_two_seeds_are_told_as_they_are() -> None:

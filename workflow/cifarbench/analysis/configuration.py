@@ -116,3 +116,10 @@ def shown(configurations: Sequence[Configuration]) -> list[str]:
 
 def best_first(configurations: Sequence[Configuration]) -> list[Configuration]:
     return sorted(configurations, key=lambda c: -c.metrics["test_accuracy"].centre)
+
+
+def by_model(members: Sequence[Configuration]) -> dict[str, list[Configuration]]:
+    groups: dict[str, list[Configuration]] = {}
+    for c in members:
+        groups.setdefault(c.first("config.model"), []).append(c)
+    return groups

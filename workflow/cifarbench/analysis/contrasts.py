@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from cifarbench.analysis.configuration import Configuration
+from cifarbench.analysis.configuration import Configuration, by_model
 from cifarbench.analysis.family import Rival
 from cifarbench.analysis.results import Measured
 
@@ -14,6 +14,11 @@ class Contrast(NamedTuple):
     second: Configuration
     rival: Rival
     model: str = ""
+
+    @property
+    def seeds(self) -> int:
+        """How many both have."""
+        return min(len(self.first.accuracies), len(self.second.accuracies))
 
     @property
     def same_runs(self) -> bool:
@@ -35,13 +40,6 @@ def contrasts(measured: Measured) -> list[Contrast]:
         best, rivals = family.beside_best(group)
         found += [Contrast(best, rival.configuration, rival, model) for rival in rivals]
     return found
-
-
-def by_model(members: list[Configuration]) -> dict[str, list[Configuration]]:
-    groups: dict[str, list[Configuration]] = {}
-    for c in members:
-        groups.setdefault(c.first("config.model"), []).append(c)
-    return groups
 
 
 def is_grid_over_models(measured: Measured) -> bool:

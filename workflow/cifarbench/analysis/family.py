@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cifarbench.analysis.configuration import Configuration, best_first
+from cifarbench.analysis.configuration import Configuration, best_first, by_model
 from cifarbench.analysis.power import seeds_to_tell
 from cifarbench.analysis.stats import (
     FEWEST,
@@ -53,7 +53,7 @@ class Rival(NamedTuple):
 
     def seeds_needed(self, better: Configuration, smallest: float = SMALLEST) -> int | None:
         """Return the seeds of each that would tell the two apart, if they differ as it looks, at least by
-        `smallest`; None for too many."""
+        `smallest`: no more than there are where such a difference would have shown; None for too many."""
         values = (better.accuracies, self.configuration.accuracies)
         if min(map(len, values)) < FEWEST:
             return FEWEST
@@ -91,9 +91,18 @@ class Family:
         """The standard deviation over seeds of a typical configuration."""
         return single_seed_noise([c.accuracies for c in self.configurations])
 
+    @cached_property
+    def _noise_of_models(self) -> dict[str, float | None]:
+        """The same of each model that has enough configurations to tell what is typical of it."""
+        return {
+            model: single_seed_noise([c.accuracies for c in group])
+            for model, group in by_model(self.configurations).items()
+            if sum(len(c.accuracies) >= FEWEST for c in group) >= FEWEST
+        }
+
     def collapsed(self, c: Configuration) -> list[bool]:
         """Say of each run whether it fell far below the configuration's best one."""
-        return collapsed(c.accuracies, self.noise)
+        return collapsed(c.accuracies, self._noise_of_models.get(c.first("config.model"), self.noise))
 
     def beside_best(self, members: Sequence[Configuration]) -> tuple[Configuration, list[Rival]]:
         """Return the best of some members by its mean test accuracy, and each other one beside it."""

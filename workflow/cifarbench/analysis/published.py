@@ -12,6 +12,7 @@ from cifarbench.analysis.verdicts import Evidence
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.published_tables import Cell, PublishedTable
 from cifarbench.records.metrics import METRICS, TIMES
+from cifarbench.words import count
 
 
 class Beside(NamedTuple):
@@ -29,18 +30,28 @@ class TableVerdict(NamedTuple):
     cells: list[list[Beside | None]]
     ruling: Ruling
 
+    @property
+    def measured(self) -> bool:
+        """Whether any figure has ours beside it."""
+        return any(of is not None and of.ours is not None for row in self.cells for of in row)
+
 
 def judge_tables(plan: Plan, known: Evidence) -> list[TableVerdict]:
-    return [_judge_table(table, known) for table in plan.tables]
+    """Judge each table by the figures that it alone gives; those of `replicates` are judged there."""
+    again = {id(cell) for group in _given_again(plan, known) for _, cell in group}
+    return [_judge_table(table, known, again) for table in plan.tables]
 
 
-def _judge_table(table: PublishedTable, known: Evidence) -> TableVerdict:
+def _judge_table(table: PublishedTable, known: Evidence, again: set[int]) -> TableVerdict:
     base = table.rows[table.base].cells
     cells = [
         [_beside(cell, of, known) if cell else None for cell, of in zip(row.cells, base, strict=True)]
         for row in table.rows
     ]
-    return TableVerdict(table, cells, _together([c for row in cells for c in row if c and c.ruling]))
+    figures = [cell for row in table.rows for cell in row.cells]
+    besides = zip(figures, (of for row in cells for of in row), strict=True)
+    own = [of.ruling for cell, of in besides if of and of.ruling and id(cell) not in again]
+    return TableVerdict(table, cells, _together(own, sum(id(cell) in again for cell in figures)))
 
 
 def _beside(cell: Cell, base: Cell | None, known: Evidence) -> Beside:
@@ -66,13 +77,14 @@ def _ratio(cell: Cell, base: Cell | None, known: Evidence) -> Beside:
     return Beside(published, over_seeds([value / middle for value in ours], cell.quantity.metric), None)
 
 
-def _together(judged: list[Beside]) -> Ruling:
+def _together(rulings: list[Ruling], again: int) -> Ruling:
     """Judge a table as one: it differs if a figure does among all that could be tested (Holm), and is
-    reproduced if every figure is."""
-    rulings = [of.ruling for of in judged if of.ruling]
+    reproduced if every figure is. `again` are judged elsewhere."""
     outcomes = [ruling.outcome for ruling in rulings]
     run = len(outcomes) - outcomes.count("not run")
     told = f"{run} of {len(outcomes)} figures measured"
+    if again:
+        told = f"{count(again, 'figure')} judged with others of the same runs; of the rest, {told}"
     if not run:
         return Ruling("not run", told)
     tested = [ruling for ruling in rulings if ruling.p is not None]
@@ -102,11 +114,16 @@ class Replicates(NamedTuple):
 def replicates(plan: Plan, known: Evidence) -> list[Replicates]:
     """Find the quantities that a project gives more than one figure of: the same configuration, or several
     whose runs end alike to the bit."""
+    return [_judge_group(group, known) for group in _given_again(plan, known)]
+
+
+def _given_again(plan: Plan, known: Evidence) -> list[list[tuple[PublishedTable, Cell]]]:
+    """Return the figures of each such quantity."""
     groups: dict[tuple[object, ...], list[tuple[PublishedTable, Cell]]] = {}
     for table, cell in _cells(plan):
         if cell.quantity.metric not in TIMES:
             groups.setdefault(_same(table, cell, known.measured(cell.quantity)), []).append((table, cell))
-    return [_judge_group(group, known) for group in groups.values() if len(group) > 1]
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _cells(plan: Plan) -> Iterator[tuple[PublishedTable, Cell]]:

@@ -41,7 +41,8 @@ class Costs:
 def open_questions(results: Results, smallest: float) -> list[Question]:
     """Return each undecided pair of the head and of the studies, and each undecided claim, cheapest first.
 
-    `smallest` is the difference of accuracy that is worth telling. What is out of reach comes last.
+    `smallest` is the difference of accuracy that is worth telling: a pair whose seeds would have shown it is
+    left out. What is out of reach comes last.
     """
     found = [*_pairs(results, smallest), *_claims(results)]
     runs = [sum(map(len, question.missing.values())) for question in found]
@@ -53,9 +54,11 @@ def _pairs(results: Results, smallest: float) -> Iterator[Question]:
     asked: set[frozenset[str]] = set()
     for where, pair in _all_pairs(results):
         names = frozenset((pair.first.key, pair.second.key))
-        if names not in asked and not pair.rival.differs and not pair.same_runs:
-            asked.add(names)
-            seeds = pair.rival.seeds_needed(pair.first, smallest)
+        if names in asked or pair.rival.differs or pair.same_runs:
+            continue
+        asked.add(names)
+        seeds = pair.rival.seeds_needed(pair.first, smallest)
+        if seeds is None or seeds > pair.seeds:
             what = f"{where}: “{pair.first.label}” and “{pair.second.label}”"
             yield Question(what, seeds, _missing(results, names, seeds))
 

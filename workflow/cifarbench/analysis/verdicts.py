@@ -25,7 +25,7 @@ from cifarbench.analysis.rules import (
     Outcome,
     Ruling,
     difference,
-    fails,
+    is_lost,
     most_of_it_goes,
     rule,
 )
@@ -110,7 +110,7 @@ def judge(claim: Claim, known: Evidence) -> Verdict:
     ruling = decide(claim.statement, known)
     measured = [known.measured(quantity) for quantity in claim.statement.quantities]
     copy = known.copy_of(claim.statement.quantities[0])
-    if claim.statement.kind == "value" and copy and ruling.outcome != "not run":
+    if claim.statement.kind in ("value", "above") and copy and ruling.outcome != "not run":
         ruling = ruling._replace(reason=f"{ruling.reason}; on {copy.what}")
     support = explain(claim, claim.explanation, ruling, known) if claim.explanation else None
     means = [float(np.mean(m.all)) for m in measured if m.values]
@@ -120,9 +120,10 @@ def judge(claim: Claim, known: Evidence) -> Verdict:
 def decide(statement: Statement, known: Evidence) -> Ruling:
     measured = [known.measured(quantity) for quantity in statement.quantities]
     lacking = [q.label for q, m in zip(statement.quantities, measured, strict=True) if not m.values]
-    if lacking:
-        return Ruling("not run", f"no record of {'; '.join(dict.fromkeys(lacking))}")
     timed = any(quantity.metric in TIMES for quantity in statement.quantities)
+    if lacking:
+        what = "no time that may be ranked" if timed else "no record"
+        return Ruling("not run", f"{what} of {'; '.join(dict.fromkeys(lacking))}")
     if timed and len(known.hardware(statement.quantities)) > 1:
         return Ruling("not run", "its runs come from different hardware, so their times are not compared")
     return rule(statement, measured, known.lower(statement.quantities[0]))
@@ -141,29 +142,31 @@ def explain(claim: Claim, explanation: Explanation, ruling: Ruling, known: Evide
         if other.outcome == "reproduced":
             return "supported", f"with it: {other.reason}"
         return _unless_undecided(other, f"with it: {other.reason}")
-    return _without(claim.statement, explanation.statement, other, known)
+    return _without(claim.statement, explanation, other, known)
 
 
 def _unless_undecided(ruling: Ruling, reason: str) -> tuple[Support, str]:
     return ("untested" if ruling.outcome == "undecided" else "not supported"), reason
 
 
-def _without(published: Statement, sound: Statement, ruling: Ruling, known: Evidence) -> tuple[Support, str]:
+def _without(
+    published: Statement, explanation: Explanation, ruling: Ruling, known: Evidence
+) -> tuple[Support, str]:
     """Say whether a claim that is reproduced as published fails without the cause."""
-    reason = f"without it: {ruling.reason}"
-    if sound.kind == "value":
-        if ruling.outcome == "differs":
-            return "supported", reason
+    sound, margin, reason = explanation.statement, explanation.margin, f"without it: {ruling.reason}"
+    if sound.kind == "value" and ruling.outcome != "differs":
         return _unless_undecided(ruling, reason)
+    if ruling.outcome == "differs":
+        return "supported", reason
     measured, before = ([known.measured(q) for q in s.quantities] for s in (sound, published))
     if min(len(m.values) for m in measured) < FEWEST:
         return "untested", reason
-    if fails(sound, ruling, measured, sound.margin):
-        return "supported", reason
     gaps = [
         (difference(before[a], before[b]), difference(measured[c], measured[d]))
         for (a, b), (c, d) in zip(published.steps, sound.steps, strict=False)
     ]
+    if any(is_lost(*gap, margin) for gap in gaps):
+        return "supported", f"{reason}: the two are equivalent"
     if any(most_of_it_goes(*gap) for gap in gaps):
         return "supported", f"{reason}: most of the difference goes"
     return ("not supported" if ruling.outcome == "reproduced" else "untested"), reason

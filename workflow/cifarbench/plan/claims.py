@@ -61,11 +61,13 @@ class Statement(Frozen):
 
 
 class Explanation(Frozen):
-    """What else makes a claim look true; the statement must fail `without` the cause, or hold `with` it."""
+    """What else makes a claim look true; the statement must fail `without` the cause, or hold `with` it.
+    A difference of at most `margin` is none that matters."""
 
     because: str
     role: Literal["without", "with"]
     statement: Statement
+    margin: float = 0.0
 
 
 class Claim(Frozen):
@@ -204,7 +206,8 @@ def _explanation(claim: _ClaimEntry, data: dict[str, Any], place: str, scope: Sc
     merged = common | own | {"where": claim.where | own.get("where", {})}
     entry = checked(_Entry, merged, place, "a statement")
     statement = _statement(entry, place, scope)
-    return Explanation(because=data["because"], role=role, statement=statement)
+    margin = scope.margins.get(entry.metric, 0.0)
+    return Explanation(because=data["because"], role=role, statement=statement, margin=margin)
 
 
 def _statement(entry: _Entry, where: str, scope: Scope) -> Statement:

@@ -75,7 +75,12 @@ class Metric:
 
     def difference(self, value: float) -> str:
         """Write a difference of two values with its sign, without its unit."""
-        return f"{value * self.factor:+,.{self.digits}f}"
+        return f"{value * self.factor:+z,.{self.digits}f}"
+
+    def end(self, value: float) -> str:
+        """Write an end of a difference's interval, in so many digits that its side of zero shows."""
+        digits = (d for d in range(self.digits, self.digits + 3) if round(abs(value * self.factor), d))
+        return f"{value * self.factor:+z,.{next(digits, self.digits)}f}"
 
 
 def _last(field: str) -> Callable[[Epochs], float | None]:

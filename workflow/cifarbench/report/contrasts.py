@@ -2,9 +2,11 @@
 
 from itertools import combinations
 
+import numpy as np
+
 from cifarbench.analysis.components import components, floor
-from cifarbench.analysis.configuration import Configuration, best_first
-from cifarbench.analysis.contrasts import Contrast, by_model, contrasts, is_grid_over_models, same_runs
+from cifarbench.analysis.configuration import Configuration, best_first, by_model
+from cifarbench.analysis.contrasts import Contrast, contrasts, is_grid_over_models, same_runs
 from cifarbench.analysis.family import Family
 from cifarbench.analysis.results import Measured
 from cifarbench.analysis.stats import excluded_rate
@@ -46,9 +48,10 @@ def finding(measured: Measured) -> str:
     decided = [contrast for contrast in found if contrast.rival.differs]
     if decided:
         return in_words(decided[-1]) + "."
-    return (
-        f"No difference between {count(len(measured.configurations), 'configuration')} is beyond seed noise."
-    )
+    compared = 1 + sum(contrast.rival.interval is not None for contrast in found)
+    said = f"No difference between {count(compared, 'configuration')} is beyond seed noise"
+    untested = len(measured.configurations) - compared
+    return f"{said}; {few(untested, 'has', 'have')} too few seeds." if untested else f"{said}."
 
 
 def origins_of_noise(measured: Measured) -> list[str]:
@@ -89,14 +92,29 @@ def conclusion(measured: Measured) -> list[str]:
             return [finding(measured), *coincidences(measured)]
         return [f"{in_words(contrast)}." for contrast in found]
     best = named(measured.best)
-    lower = [named(contrast.second) for contrast in found if contrast.rival.differs]
-    undecided = [named(contrast.second) for contrast in found if not contrast.rival.differs]
-    if not undecided:
+    standing: dict[str, list[str]] = {}
+    for contrast in found:
+        standing.setdefault(beside_best(contrast), []).append(named(contrast.second))
+    if list(standing) == [LOWER]:
         return [f"{best} is the most accurate, and each of the others is lower beyond seed noise."]
-    sentences = [f"{best} has the highest mean."]
-    if lower:
-        sentences.append(f"Lower beyond seed noise: {shortened(lower)}.")
-    return [*sentences, f"Not told apart from it: {shortened(undecided)}.", *coincidences(measured)]
+    if list(standing) == [UNTESTED]:
+        return [finding(measured), *coincidences(measured)]
+    told = [f"{what}: {shortened(standing[what])}." for what in STANDINGS if what in standing]
+    return [f"{best} has the highest mean.", *told, *coincidences(measured)]
+
+
+LOWER, ALIKE, UNTESTED = STANDINGS = (
+    "Lower beyond seed noise",
+    "Not told apart from it",
+    "With too few seeds to be compared",
+)
+
+
+def beside_best(contrast: Contrast) -> str:
+    """Say how the second of a contrast stands beside the first, the best."""
+    if contrast.rival.interval is None:
+        return UNTESTED
+    return LOWER if contrast.rival.differs else ALIKE
 
 
 def shortened(names: list[str]) -> str:
@@ -130,9 +148,10 @@ def collapses(measured: Measured) -> list[str]:
         if fallen:
             told = listed([f"seed {seed}: {percent(value)}" for seed, value in fallen.items()])
             rest = " to ".join(dict.fromkeys(percent(end(others)) for end in (min, max)))
+            middle, mean = (percent(float(of(c.accuracies))) for of in (np.median, np.mean))
             sentences.append(
                 f"In {named(c)}, {few(len(fallen))} of {few(len(c.runs), 'run')} collapsed ({told}); "
-                f"the others reach {rest}."
+                f"the others reach {rest}. The median of all is {middle}, their mean {mean}."
             )
         else:
             clean.append(len(c.runs))

@@ -68,8 +68,9 @@ def _times(values: Sequence[float], typical: float) -> list[str]:
 
 def points(interval: Interval) -> str:
     """Write a difference of accuracies with its interval, in percentage points."""
-    mean, low, high = (METRICS["test_accuracy"].difference(end) for end in interval)
-    return f"{mean} points, {low} to {high}"
+    accuracy = METRICS["test_accuracy"]
+    low, high = (accuracy.end(end) for end in interval[1:])
+    return f"{accuracy.difference(interval.mean)} points, {low} to {high}"
 
 
 def few(n: int, singular: str = "", plural: str | None = None) -> str:

@@ -62,8 +62,17 @@ def seeds_of(c: Configuration) -> list[Run]:
     times, tracked = (c.runs.reindex(columns=[name])[name] for name in ("times", "tracked"))
     by_name = (*(c.runs[name] for name in kept), times.eq("shared"), tracked.map(trackers))
     return [
-        Run(int(seed), accuracy, loss if loss == loss else None, seconds, len(epochs), *others)
-        for seed, accuracy, loss, seconds, epochs, *others in zip(
+        Run(
+            int(seed),
+            accuracy,
+            loss if loss == loss else None,
+            seconds,
+            len(epochs),
+            status,
+            int(epoch),
+            *others,
+        )
+        for seed, accuracy, loss, seconds, epochs, status, epoch, *others in zip(
             *values, c.runs["epochs"], *by_name, strict=True
         )
     ]

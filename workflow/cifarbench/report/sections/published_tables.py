@@ -10,7 +10,7 @@ PLACE = 55
 
 def sections(results: Results) -> Iterator[Section]:
     judged = results.judged
-    tables = [table for table in judged.tables if table.ruling.outcome != "not run"]
+    tables = [table for table in judged.tables if table.measured]
     if tables:
         groups = [group for group in judged.replicates if group.ruling.outcome != "not run"]
         content = {"tables": tables, "replicates": groups, "disagreements": judged.disagreements}

@@ -6,6 +6,7 @@ from typing import Any
 from cifarbench.analysis.configuration import Configuration
 from cifarbench.analysis.contrasts import Contrast, contrasts
 from cifarbench.analysis.looks import kept
+from cifarbench.analysis.power import MOST as MOST_SEEDS
 from cifarbench.analysis.predictions import held_out_part, on_same_images
 from cifarbench.analysis.results import Measured, Results
 from cifarbench.analysis.stats import chance_difference
@@ -54,6 +55,7 @@ def section(results: Results, measured: Measured, projects: dict[str, str]) -> S
     plots: list[Plot] = []
     if len(measured.configurations) == 1:
         content["lone"] = spread(measured.best.metrics["test_accuracy"], "test_accuracy")
+        content["collapses"] = collapses(measured)
     else:
         content |= shown(measured) | {"looks": looks(results, study)}
         plots = plots_of(measured, content["fields"])
@@ -113,7 +115,9 @@ def needed(contrast: Contrast) -> str:
     if contrast.rival.differs or contrast.same_runs:
         return ""
     seeds = contrast.rival.seeds_needed(contrast.first)
-    return "more than 1,000" if seeds is None else number(seeds)
+    if seeds is None:
+        return f"more than {MOST_SEEDS:,}"
+    return "enough" if seeds <= contrast.seeds else number(seeds)
 
 
 def noise(measured: Measured) -> str:
