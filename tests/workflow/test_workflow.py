@@ -279,7 +279,7 @@ def test_inputs_and_outputs_can_be_staged_to_a_local_disk(tmp_path: Path) -> Non
     assert re.search(r"^train +2$", output, re.MULTILINE)
     assert f"--data {tmp_path}/local/fs/data/digits" in output
     assert f"--output {tmp_path}/local/fs/reports" in output
-    assert f"--initial-weights {tmp_path}/local/fs{tmp_path}/start.pt" in output
+    assert f"--initial-weights {tmp_path}/local/fs/start.pt" in output
 
 
 def test_rules_have_a_line_of_help(tmp_path: Path) -> None:
