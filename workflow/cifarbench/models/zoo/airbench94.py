@@ -39,8 +39,6 @@ def build(classes: int, *, width: float = 1.0, activation: str = "gelu", image_s
             activation_layer(activation),
         )
 
-    head = nn.Linear(c2, classes, bias=False)
-    nn.init.normal_(head.weight)
     return nn.Sequential(
         nn.Conv2d(
             3, 24, 2
@@ -51,6 +49,6 @@ def build(classes: int, *, width: float = 1.0, activation: str = "gelu", image_s
         block(c2, c2),  # (N, c2, 3, 3)
         nn.MaxPool2d((image_size - 1) // 8),
         nn.Flatten(),  # (N, c2)
-        head,
+        nn.Linear(c2, classes, bias=False),
         Divide(9),
     )
