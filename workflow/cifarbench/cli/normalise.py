@@ -31,7 +31,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     for name, field in ReadOptions.model_fields.items():
         default = field.default or ""
         help = f"{field.description} (default: {default or 'all'})"
-        verb.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", default=default, help=help)
+        value = "PART=IMAGES[,...]" if name == "subset" else "VALUE"
+        verb.add_argument(f"--{name.replace('_', '-')}", metavar=value, default=default, help=help)
 
 
 def run(args: argparse.Namespace) -> None:

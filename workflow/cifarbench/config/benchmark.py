@@ -43,7 +43,7 @@ class ReadOptions(_Strict):
     max_pixels: int = option(50_000_000, "pixels that an image may have", ge=1)
     max_files: int = option(2_000_000, "files that an archive or folder may hold", ge=1)
     subset: dict[Literal["train", "validation", "test"], Annotated[int, Field(ge=1)]] = option(
-        {}, "images of a part that are kept, each class giving its share, as {train: 5000}"
+        {}, "images of a part that are kept, each class giving its share"
     )
     max_bytes: int = option(4_000_000_000, "bytes that an archive may hold, unpacked", ge=1)
 
