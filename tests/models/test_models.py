@@ -66,6 +66,13 @@ def test_every_model_trains_for_any_number_of_classes(name: str, classes: int) -
     assert all(p.grad is not None and p.grad.isfinite().all() for p in trained)
 
 
+def test_airbench94_has_no_opinion_before_its_first_step() -> None:
+    """Its first outputs are of about a fifteenth of the last layer's inputs, as the original's are."""
+    torch.manual_seed(0)
+    outputs = build_model(TrainConfig(model="airbench94"), 10).train()(torch.randn(16, 3, 32, 32))
+    assert outputs.std() < 0.2
+
+
 @pytest.mark.parametrize("name", BUILTIN_MODELS)
 def test_every_model_takes_its_knobs(name: str) -> None:
     values = {
