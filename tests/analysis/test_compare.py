@@ -135,3 +135,16 @@ def test_the_verb_fails_on_a_regression_if_asked(
     assert main(["compare", b, a, "--fail-on", "regression"]) == 0
     assert main(["compare", a, b, "--fail-on", "regression", "--margin", "10"]) == 0
     assert "--margin: '-1' is not allowed" in fails("compare", a, b, "--margin", "-1")
+
+
+def test_tables_with_nothing_in_common_are_no_success(
+    tmp_path: Path, fails: Callable[..., str], table: pd.DataFrame
+) -> None:
+    """Such as after a sweep of which every run failed, or of other configurations."""
+    first = table["configuration"] == table["configuration"][0]
+    for n, rows in enumerate((table[first], table[~first], table.assign(status="missing"))):
+        rows.to_parquet(tmp_path / f"{n}.parquet")
+    for other in (1, 2):
+        call = ("compare", tmp_path / "0.parquet", tmp_path / f"{other}.parquet", "--fail-on", "regression")
+        assert "have no configuration in common that has a record" in fails(*call)
+    assert "cannot be read: Is a directory" in fails("compare", tmp_path / "0.parquet", tmp_path)

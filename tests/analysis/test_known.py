@@ -1,5 +1,6 @@
 """Known results, a table or an archive of runs: what is read, and what is refused whole."""
 
+import json
 import shutil
 import tarfile
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 from safetensors.numpy import save
 
 from cifarbench.analysis.adopt import Here, adopt, choose
+from cifarbench.analysis.known import read_known
 from cifarbench.analysis.table import records_in, write_table
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.errors import UserError
@@ -19,6 +21,9 @@ from cifarbench.plan.plan import Plan
 from cifarbench.records.folder import PREDICTIONS, RECORD
 from cifarbench.records.record import write_record
 from helpers.known import PUBLISHED, of
+from helpers.repository import REPOSITORY
+
+VERSION1 = REPOSITORY / "tests" / "records" / "version1"
 
 
 def predictions_of(row: pd.Series) -> bytes:
@@ -127,6 +132,30 @@ def another_accuracy(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{"final.test.top1": table["final.test.top1"] + 0.5 / table["final.test.images"]})
 
 
+def no_number(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{"final.test.top1": [float("nan"), *table["final.test.top1"][1:]]})
+
+
+def no_share(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{"final.test.top1": [float("inf"), *table["final.test.top1"][1:]]})
+
+
+def no_such_epoch(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{"final.epoch": 0})
+
+
+def no_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(epochs=[[] for _ in table["epochs"]])
+
+
+def another_loss(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{"final.test.loss": table["final.test.loss"] + 0.1})
+
+
+def a_run_twice(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table[:1]])
+
+
 def other_bits(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(correct=[bytes(len(bits)) for bits in table["correct"]])
 
@@ -146,6 +175,12 @@ def another_fingerprint(table: pd.DataFrame) -> pd.DataFrame:
         (later, "schema_version 99 is not known"),
         (another_accuracy, "is no share of"),
         (other_bits, "images are right by its accuracy, but 0 by what it keeps of each"),
+        (no_number, r"column 'final\.test\.top1': None is not allowed"),
+        (no_share, "accuracy inf is no share of 10000 images"),
+        (no_such_epoch, "keeps epoch 0 of "),
+        (no_epochs, "keeps epoch [0-9]+ of 0"),
+        (another_loss, r"test loss [0-9.]+ at the end, but [0-9.]+ in its curve"),
+        (a_run_twice, "has two rows; make it again"),
     ],
 )
 def test_a_table_that_was_changed_is_refused_whole(
@@ -169,7 +204,30 @@ def test_a_config_that_is_not_that_of_the_id_is_refused(
     found = choose(of(known), plan, here, runs)
     with pytest.raises(UserError, match=r"learning_rate is 0\.5, but .* by its id; the table was changed"):
         adopt(found, plan, runs)
+    write_table(published.assign(configuration="another"), known)
+    found = choose(of(known), plan, here, runs)
+    with pytest.raises(UserError, match=r"configuration is 'another', but .* by its id; the table was"):
+        adopt(found, plan, runs)
     assert not runs.exists()
+
+
+def test_images_that_differ_within_what_is_known_are_refused(
+    known: Path, plan: Plan, here: Here, runs: Path, published: pd.DataFrame
+) -> None:
+    """Where they are not normalised yet, nothing else tells which are meant."""
+    mixed = published["data.images_sha256"].where(published.index > 0, "f" * 64)
+    write_table(published.assign(**{"data.images_sha256": mixed}), known)
+    with pytest.raises(UserError, match="data set 'cifar10' has other images in each"):
+        choose(of(known), plan, here._replace(images={}), runs)
+    assert len(choose(of(known), plan, here, runs).runs) == len(published) - 1
+
+
+def test_records_from_before_there_were_fingerprints_are_read(tmp_path: Path) -> None:
+    record = VERSION1 / "metrics.json"
+    run = json.loads(record.read_text())["run"]
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as archive:
+        archive.write(record, f"{run}/{RECORD}")
+    assert read_known(tmp_path / "old.zip")["run"].tolist() == [run]
 
 
 def test_a_word_that_is_no_known_result_is_told(fails: Callable[..., str]) -> None:

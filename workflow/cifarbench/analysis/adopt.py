@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cifarbench.analysis.known import FILES, read_known
-from cifarbench.analysis.merge import keep_verified, repetitions, with_repeated
+from cifarbench.analysis.merge import check_data, keep_verified, repetitions, with_repeated
 from cifarbench.analysis.table import records_in
 from cifarbench.config.benchmark import Known
 from cifarbench.config.ids import PLACES
@@ -156,6 +156,7 @@ def choose(
         taken = table.assign(how=how)[is_taken]
         tables.append(taken.assign(times="shared") if one.times == "shared" else taken)
     rows = pd.concat(tables, ignore_index=True)
+    check_data(rows)
     rows = with_repeated(rows, repetitions(rows)).drop_duplicates("run", ignore_index=True)
     return Adoption(rows, refused)
 
@@ -194,6 +195,11 @@ def adopt(adoption: Adoption, plan: Plan, runs_folder: Path, while_known: bool =
 
 
 def check_config(record: Record, run: Run) -> None:
+    if record.configuration != run.configuration:
+        raise UserError(
+            f"run {run.id}: configuration is {record.configuration!r}, but {run.configuration!r} by its id; "
+            "the table was changed, collect it again"
+        )
     for (name, found), (_, planned) in zip(record.config, run.config, strict=True):
         if found != planned and name not in PLACES:
             raise UserError(

@@ -26,6 +26,8 @@ def check_columns(table: pd.DataFrame, path: Path) -> None:
         raise UserError(f"{path}: is no table of results: it lacks {', '.join(lacking)}")
     _check_values(table["run"], str, path)
     _check_values(table["status"], str, path)
+    if twice := table["run"][table["run"].duplicated()].tolist():
+        raise UserError(f"{path}: run {twice[0]!r} has two rows; make it again with `cifarbench collect`")
     unknown = table[~table["status"].isin(STATUSES)]
     if len(unknown):
         raise UserError(
@@ -76,8 +78,7 @@ def _check_values(column: pd.Series, kind: Any, path: Path) -> None:
     try:
         if get_origin(kind) is not list:
             values = [None if isinstance(value, float) and np.isnan(value) else value for value in column]
-            allowed: Any = kind if kind is str else kind | None
-            TypeAdapter(list[allowed]).validate_python(values)
+            TypeAdapter(list[kind]).validate_python(values)
         elif kind == list[Epoch]:
             TypeAdapter(list[list[Epoch]]).validate_python([list(epochs) for epochs in column])
         else:

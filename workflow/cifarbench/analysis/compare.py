@@ -21,6 +21,7 @@ from cifarbench.analysis.power import seeds_to_equal
 from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
 from cifarbench.records.verified import Verified
 from cifarbench.sweep.staleness import behave_alike
+from cifarbench.words import count
 
 MARGIN = 0.02  # of accuracy, which is no difference that matters
 SLOWER = 1.1  # times as long in every seed, to be told
@@ -195,8 +196,9 @@ def in_words(compared: Compared) -> str:
     """Say in one line what became of a configuration."""
     pair = compared.pair
     before, after = (100 * float(np.mean(values)) for values in (pair.before, pair.after))
-    seeds = " and ".join(str(n) for n in sorted({len(pair.before), len(pair.after)}))
-    parts = [f"accuracy {before:.1f} -> {after:.1f} %", f"{seeds} seeds"]
+    *fewer, seeds = sorted({len(pair.before), len(pair.after)})
+    told = " and ".join([*map(str, fewer), count(seeds, "seed")])
+    parts = [f"accuracy {before:.1f} -> {after:.1f} %", told]
     if pair.accuracy and not pair.identical:
         mean, low, high = (100 * end for end in pair.accuracy.interval())
         parts.append(f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]")

@@ -19,7 +19,7 @@ from cifarbench.sweep.staleness import ORIGIN
 # Two records of one run are the same training if these agree.
 RESULT = ("final.test.top1", "final.test.loss", "data.images_sha256")
 SHARE = 1e-6  # of an image, by which rounding may miss a whole number of them
-TIES = 0.001  # of the images, which rounding may decide otherwise from the epoch's test to the last one
+TIES = 0.001  # of the images, or of a loss, which rounding may move from the epoch's test to the last one
 
 log = logging.getLogger(__name__)
 
@@ -53,32 +53,39 @@ def merge(paths: Sequence[Path], output: Path) -> pd.DataFrame:
 
 
 def check_figures(done: pd.DataFrame) -> None:
-    """Refuse an accuracy that is no share of the images, or that the learning curve or the bits of the images
-    do not have."""
-    for _, row in done.iterrows():
-        right = row["final.test.top1"] * row["final.test.images"]
-        if abs(right - round(right)) > SHARE:
+    """Refuse records whose figures do not fit together."""
+    for row in done.to_dict("records"):
+        if fault := misfit(row):
             raise UserError(
-                f"{row['source']}: run {row['run']}: accuracy {row['final.test.top1']!r} is no share of "
-                f"{row['final.test.images']:.0f} images; the table was changed, collect it again"
+                f"{row['source']}: run {row['run']}: {fault}; the table was changed, collect it again"
             )
-        curve = row["epochs"][int(row["final.epoch"]) - 1]["test_accuracy"]
-        if abs(curve - row["final.test.top1"]) > TIES:
-            raise UserError(
-                f"{row['source']}: run {row['run']}: accuracy {row['final.test.top1']:.4f} at the end, but "
-                f"{curve:.4f} in its curve; the table was changed, collect it again"
-            )
-        correct = row.get("correct")
-        if isinstance(correct, bytes) and bits(correct) != round(right):
-            raise UserError(
-                f"{row['source']}: run {row['run']}: {round(right)} images are right by its accuracy, but "
-                f"{bits(correct)} by what it keeps of each; the table was changed, collect it again"
-            )
+
+
+def misfit(row: Mapping[str, Any]) -> str:
+    """Say where a record's accuracy is no share of the images, or accuracy and loss are not those of its
+    learning curve, or of the bits of the images."""
+    accuracy, images, kept = row["final.test.top1"], row["final.test.images"], int(row["final.epoch"])
+    if not (0 <= accuracy <= 1 and images > 0) or abs(accuracy * images - round(accuracy * images)) > SHARE:
+        return f"accuracy {accuracy!r} is no share of {images:.0f} images"
+    if not 1 <= kept <= len(row["epochs"]):
+        return f"keeps epoch {kept} of {len(row['epochs'])}"
+    epoch, right = row["epochs"][kept - 1], round(accuracy * images)
+    if abs(epoch["test_accuracy"] - accuracy) > TIES:
+        return f"accuracy {accuracy:.4f} at the end, but {epoch['test_accuracy']:.4f} in its curve"
+    loss, before = (np.nan if x is None else x for x in (row["final.test.loss"], epoch["test_loss"]))
+    if not np.isclose(loss, before, rtol=TIES, atol=TIES, equal_nan=True):
+        return f"test loss {loss:.4f} at the end, but {before:.4f} in its curve"
+    correct = row.get("correct")
+    if isinstance(correct, bytes) and bits(correct) != right:
+        return f"{right} images are right by its accuracy, but {bits(correct)} by what it keeps of each"
+    return ""
 
 
 def check_fingerprints(done: pd.DataFrame) -> None:
     """Refuse runs of one configuration, from the same sources, that have other fingerprints."""
-    told = done.dropna(subset=["fingerprint.rule"]) if "fingerprint.rule" in done else done[:0]
+    if "fingerprint.rule" not in done:  # as in older records
+        return
+    told = done.dropna(subset=["fingerprint.rule"])
     for configuration, group in told.groupby(["configuration", "fingerprint.rule", *ORIGIN]):
         for name in ("losses", "update_norms", "final_loss"):
             values = np.vstack([np.asarray(value, float) for value in group[f"fingerprint.{name}"]])

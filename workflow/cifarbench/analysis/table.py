@@ -10,6 +10,7 @@ last words of its log. One bad file costs one run: it is `missing`, too, with th
 import base64
 import logging
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,10 @@ def by_confidence(right: np.ndarray, confidence: np.ndarray) -> dict[str, list[f
 def read_parquet(path: Path, maker: str) -> pd.DataFrame:
     """Read what `maker` wrote. Raise UserError if it is missing or no table."""
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; make it with `{maker}`") from None
+        return pd.read_parquet(BytesIO(path.read_bytes()))  # a path could be a folder of tables, too
+    except (OSError, ValueError, NotImplementedError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UserError(f"{path}: cannot be read: {why}; make it with `{maker}`") from None
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cifarbench.analysis.compare import MARGIN, compare, text_table
 from cifarbench.analysis.table import read_table
 from cifarbench.cli.arguments import points, say
+from cifarbench.errors import UserError
 from cifarbench.records.verified import read_verified
 
 
@@ -33,6 +34,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     verified = read_verified(args.before.parent).with_new(read_verified(args.after.parent).verifications)
     comparison = compare(read_table(args.before), read_table(args.after), args.margin, verified)
+    if not comparison.compared:
+        raise UserError(f"{args.before} and {args.after} have no configuration in common that has a record")
     say(text_table(comparison))
     if args.fail_on and comparison.regressions:
         sys.exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.text import PathText, Prose, Slug
@@ -78,6 +78,13 @@ class Known(_Strict):
         "alone", description="shared where the machine did other work meanwhile: told, and never ranked"
     )
 
+    @field_validator("table")
+    @classmethod
+    def _lies_here(cls, table: str) -> str:
+        if "://" in table:
+            raise ValueError("it must be a file or a folder; download it, and name what was downloaded")
+        return table
+
     def as_text(self) -> str:
         """Write it as a word of a command line, as short as it may be."""
         return self.table if self == Known(table=self.table) else self.model_dump_json()
@@ -88,7 +95,7 @@ def _as_known(value: Any) -> Any:
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value  # as `--config known=...` has it
+    return [value] if isinstance(value, str | Mapping) else value  # as `--config known=...` has it
 
 
 class Study(_Strict):
