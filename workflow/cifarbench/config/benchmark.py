@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cifarbench.config.knobs import TrainConfig
 from cifarbench.config.text import PathText, Prose, Slug
@@ -70,20 +70,21 @@ def is_url(source: str | None) -> bool:
 Target = Annotated[float, Field(gt=0, lt=1)]  # a share of the images
 
 
+def _lies_here(path: str) -> str:
+    if "://" in path:
+        raise ValueError("it must be a file or a folder; download it, and name what was downloaded")
+    return path
+
+
 class Known(_Strict):
     """Results that are there already: a table that `collect` wrote, or an archive or folder of runs."""
 
-    table: PathText = Field(description="path of a Parquet table, a zip, a tar or a folder of runs")
+    table: Annotated[PathText, AfterValidator(_lies_here)] = Field(
+        description="path of a Parquet table, a zip, a tar or a folder of runs"
+    )
     times: Literal["alone", "shared"] = Field(
         "alone", description="shared where the machine did other work meanwhile: told, and never ranked"
     )
-
-    @field_validator("table")
-    @classmethod
-    def _lies_here(cls, table: str) -> str:
-        if "://" in table:
-            raise ValueError("it must be a file or a folder; download it, and name what was downloaded")
-        return table
 
     def as_text(self) -> str:
         """Write it as a word of a command line, as short as it may be."""
