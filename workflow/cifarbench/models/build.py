@@ -27,7 +27,7 @@ from cifarbench.models.catalogue import (
     source_of,
 )
 from cifarbench.models.from_library import build_from_library
-from cifarbench.models.libraries import LibraryModel
+from cifarbench.models.libraries import LibraryModel, library_of
 from cifarbench.models.own import folder_on_path, import_file, naming_the_place
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # lazy ones become these
@@ -117,7 +117,7 @@ def check_forward(
 
 def keeps_initial_weights(config: TrainConfig) -> bool:
     """Tell whether a library's model keeps those that the library draws, which have no one name."""
-    return "/" in config.model and config.resolved("initialization") not in INITIALIZATIONS
+    return library_of(config.model) is not None and config.resolved("initialization") not in INITIALIZATIONS
 
 
 def batch_norms(model: nn.Module) -> list[Any]:

@@ -18,7 +18,14 @@ from typing import Any
 from cifarbench.config.benchmark import Config
 from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.errors import UserError, suggest
-from cifarbench.models.libraries import STEMS, LibraryModel, check_arguments, class_of, library_model
+from cifarbench.models.libraries import (
+    STEMS,
+    LibraryModel,
+    check_arguments,
+    class_of,
+    library_model,
+    library_of,
+)
 from cifarbench.models.sources import parse_source
 
 SIDE_ARGUMENT = "image_size"
@@ -40,7 +47,7 @@ def source_of(name: str, files: Mapping[str, Path] = BUILTIN_MODELS, own: Path |
     """Return a file of the user's own, the one of that name, or the library's model that is called so."""
     if own or name in files:
         return own or files[name]
-    if "/" in name:
+    if library_of(name) is not None:
         return library_model(name)
     raise UserError(f"model: {name!r} is not known" + suggest(name, files))
 
@@ -52,7 +59,7 @@ def is_own(source: ModelSource) -> bool:
 
 def needs_file(name: str) -> bool:
     """Tell whether a run of this model can be built only with a file of the user's own."""
-    return name not in BUILTIN_MODELS and "/" not in name
+    return name not in BUILTIN_MODELS and library_of(name) is None
 
 
 def file_flags(name: str) -> list[str]:

@@ -49,6 +49,12 @@ class LibraryModel:
         return f"{self.library} {version(self.library).partition('+')[0]}"
 
 
+def library_of(model: str) -> str | None:
+    """Return the library in the name of a model, written `library/name`; None for a model from a file."""
+    library, slash, _ = model.partition("/")
+    return library if slash else None
+
+
 def library_model(text: str) -> LibraryModel:
     """Return the model that `library/name` means. Raise UserError if there is none of that name here."""
     library, _, name = text.partition("/")

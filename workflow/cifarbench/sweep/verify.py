@@ -22,7 +22,7 @@ from cifarbench.config.knobs import TrainConfig
 from cifarbench.data.loading import Data, load
 from cifarbench.data.manifest import read_manifest
 from cifarbench.errors import UserError
-from cifarbench.models.catalogue import ModelSource, is_own, source_of
+from cifarbench.models.catalogue import ModelSource, is_own, needs_file, source_of
 from cifarbench.records.fingerprint import first_difference
 from cifarbench.records.record import Epoch, Fingerprint, Record
 from cifarbench.records.verified import Origin, Verification, Verified, origin
@@ -145,7 +145,7 @@ def groups(records: Iterable[Record]) -> list[list[Record]]:
 
 def model_of(record: Record, models: Mapping[str, Path]) -> ModelSource:
     name = record.config.model
-    if name not in models and "/" not in name:
+    if name not in models and needs_file(name):
         raise NotReplayed(f"model {name!r} is not built in; verify the config that names its file")
     try:
         return source_of(name, models)

@@ -10,6 +10,7 @@ import torch
 
 from cifarbench import __version__
 from cifarbench.models.catalogue import ModelSource
+from cifarbench.models.libraries import library_of
 from cifarbench.models.sources import model_sha256
 from cifarbench.records.fingerprint import PACKAGE, training_source_hash
 from cifarbench.records.record import Code, Environment
@@ -21,7 +22,8 @@ COMMIT = PACKAGE / "commit.json"
 
 def describe_environment(device: torch.device, model: str) -> Environment:
     """Describe this machine; of the libraries that only some models come from, that of `model`."""
-    library = [model.partition("/")[0]] if "/" in model else []
+    library = library_of(model)
+    packages = ("torch", "numpy", "safetensors", "pydantic", *([library] if library else []))
     return Environment(
         device=device.type,
         device_name=device_name(device),
@@ -30,7 +32,7 @@ def describe_environment(device: torch.device, model: str) -> Environment:
         threads=torch.get_num_threads(),
         platform=platform.platform(),
         python=platform.python_version(),
-        versions={name: version(name) for name in ("torch", "numpy", "safetensors", "pydantic", *library)},
+        versions={name: version(name) for name in packages},
     )
 
 
