@@ -1,5 +1,6 @@
 """Tests of a result on other data sets with the same classes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cifarbench.errors import UserError
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.metrics import METRICS
 from cifarbench.sweep.jobs import Training
+from cifarbench.training import extra_tests
 from cifarbench.training.pack import is_current
 from helpers.training import train
 
@@ -45,6 +47,33 @@ def test_the_record_and_its_table_have_the_accuracy_on_each(data: Path, tmp_path
     assert METRICS["shifted_accuracy"].of(table.iloc[0].to_dict()) == record.final.extra_top1
     table.to_parquet(tmp_path / "runs.parquet")
     assert records_in(pd.read_parquet(tmp_path / "runs.parquet")) == [record]
+
+
+def test_images_that_belong_together_have_an_accuracy_of_their_own(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, groups = data / "two/manifest.json", {"fog/1": 10, "fog/2": 20}
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    record = train(data / "one", tmp_path / "runs/x", *HELD_OUT, "--extra-tests", "two")
+    whole = {**manifest, "test_was_drawn": False, "test_groups": groups}
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    monkeypatch.setattr(extra_tests, "PIECE", 7)  # fewer than a group has
+    grouped = train(data / "one", tmp_path / "runs/y", *HELD_OUT, "--extra-tests", "two,all")
+    [test, other] = grouped.final.extra_tests
+    assert [(group.name, group.images) for group in test.groups] == list(groups.items())
+    assert test.images == 30 and other.groups == []
+    right = [group.top1 * group.images for group in test.groups]
+    assert right == pytest.approx([round(count) for count in right])
+    assert test.top1 * 30 == pytest.approx(sum(right))
+    path.write_text(json.dumps({**whole, "test_groups": {}}), encoding="utf-8")
+    at_once = train(data / "one", tmp_path / "runs/z", *HELD_OUT, "--extra-tests", "two")
+    assert at_once.final.extra_tests[0].top1 == test.top1
+
+    # In one table with a record from before there were groups.
+    rows = [{**one.model_dump(mode="json"), "status": "completed"} for one in (record, grouped)]
+    del rows[0]["final"]["extra_tests"][0]["groups"]
+    pd.json_normalize(rows, sep=".").to_parquet(tmp_path / "runs.parquet")
+    assert records_in(pd.read_parquet(tmp_path / "runs.parquet")) == [record, grouped]
 
 
 def test_a_plan_makes_them_and_each_training_waits_for_them() -> None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import pandas as pd
@@ -227,13 +227,18 @@ def _record(row: dict[str, Any]) -> Record:
 
 def without_gaps(kind: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
     """Leave out what an older record in a table with newer ones lacks, so that its default holds."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, value in values.items():
         field = kind.model_fields.get(name)
         if value is None and (field is None or not field.is_required()):
             continue
-        part = model_in(field.annotation) if field else None
-        kept[name] = without_gaps(part, value) if part and isinstance(value, dict) else value
+        annotation = field.annotation if field else None
+        part = model_in(annotation)
+        of_each = model_in(*get_args(annotation)) if get_origin(annotation) is list else None
+        if part and isinstance(value, dict):
+            kept[name] = without_gaps(part, value)
+        else:
+            kept[name] = [without_gaps(of_each, one) for one in value] if of_each else value
     return kept
 
 

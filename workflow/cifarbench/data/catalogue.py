@@ -16,6 +16,10 @@ SUFFIXES = (".tar", ".gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".mat", ".npy"
 NOT_READ = (".rar", ".7z", ".zst", ".lz4", ".iso")
 
 
+CIFAR_10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 CIFAR_10_1 = (
     "https://github.com/modestyachts/CIFAR-10.1/raw/d9982abb0bfc4846b8d13a11e66b887d946205d0/datasets/"
 )
@@ -53,6 +57,8 @@ class Entry:
     images_sha256: str | None = None
     """What the file of all images must have, at the default options."""
     embedded: bool = False
+    tests_only: bool = False
+    """Without images to train on: to be named as extra_tests."""
     layout: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -126,11 +132,28 @@ CATALOGUE = {
                 "ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448",
             ),
         ),
+        layout={"classes": CIFAR_10},
+    ),
+    # Its 15 corruptions; the archive has four more, for validation. The checksum is TensorFlow Datasets'.
+    "cifar10_c": Entry(
+        reader="corrupted",
+        licence="CC BY 4.0 (Hendrycks and Dietterich 2019); images of CIFAR-10",
+        archives=(
+            Archive(
+                "https://zenodo.org/records/2535967/files/CIFAR-10-C.tar",
+                "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7",
+            ),
+        ),
+        tests_only=True,
         layout={
-            "classes": [
-                *("airplane", "automobile", "bird", "cat", "deer"),
-                *("dog", "frog", "horse", "ship", "truck"),
-            ]
+            "classes": CIFAR_10,
+            "corruptions": (
+                *("gaussian_noise", "shot_noise", "impulse_noise"),
+                *("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+                *("snow", "frost", "fog", "brightness"),
+                *("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+            ),
+            "severities": 5,
         },
     ),
     # The MD5 of these are torchvision's; their sites publish no others.
@@ -205,6 +228,15 @@ def dataset_of(config: Config, name: str) -> Dataset:
     if name not in known:
         raise UserError(f"dataset: {name!r} is not known" + suggest(name, {*known, *own}))
     return Dataset(name=name, format=name)
+
+
+def check_trains(dataset: Dataset) -> None:
+    """Raise UserError for a data set that has no images to train on."""
+    if CATALOGUE[format_of(dataset)].tests_only:
+        raise UserError(
+            f"dataset: {dataset.name!r} has no images to train on; name it in extra_tests, and train on the "
+            "data set whose classes it has"
+        )
 
 
 def format_of(dataset: Dataset) -> str:

@@ -82,6 +82,8 @@ def load(folder: Path, config: TrainConfig, device: torch.device) -> Data:
         for part, (images, labels) in read_parts(folder, manifest).items()
     }
     train = parts["train"]
+    if not len(train):
+        raise UserError(f"data set {manifest.name!r} has no images to train on; name it in extra_tests")
     if manifest.validation_images is None:
         stay, held_out = (
             torch.from_numpy(rows).to(device) for rows in split_rows(train.labels.cpu(), config)

@@ -32,7 +32,7 @@ class Manifest(BaseModel):
     test_was_drawn: bool
     """True if the source has no test set of its own."""
     mean: list[float] = Field(min_length=3, max_length=3)
-    """Per channel, of the training images, as a fraction of 255."""
+    """Per channel, of the training images, as a fraction of 255; of the test images if none train."""
     std: list[float] = Field(min_length=3, max_length=3)
     validation_images: list[int] | None = None
     """None where the source has no validation images of its own."""
@@ -44,6 +44,8 @@ class Manifest(BaseModel):
     """Behind transparent pixels."""
     subset: dict[str, int] = {}
     """Images that were kept of a part, where not all were."""
+    test_groups: dict[str, int] = Field({}, exclude_if=lambda groups: not groups)
+    """By name, how many test images in turn belong together, such as those of one corruption."""
     left_out: list[str] = []
     """Files of the source that are not used."""
     repeats: dict[str, int] = {}
@@ -76,11 +78,14 @@ def description(manifest: Manifest) -> Iterator[str]:
     """Say what was decided when the data set was read, a line each."""
     yield f"source: sha256 {manifest.source_sha256}"
     yield f"{len(manifest.classes)} classes: {_some(manifest.classes)}"
-    yield f"train: {_counted(manifest.train_images)}{_from(manifest, 'train')}"
+    if any(manifest.train_images):
+        yield f"train: {_counted(manifest.train_images)}{_from(manifest, 'train')}"
     if manifest.validation_images is not None:
         yield f"validation: {_counted(manifest.validation_images)}, given{_from(manifest, 'validation')}"
     how = "drawn from what else would train, a fifth of each class" if manifest.test_was_drawn else "given"
     yield f"test: {_counted(manifest.test_images)}, {how}{_from(manifest, 'test')}"
+    if manifest.test_groups:
+        yield f"test images in {len(manifest.test_groups)} groups: {_some(list(manifest.test_groups))}"
     if manifest.kinds:
         yield "read: " + ", ".join(f"{count:,} {kind}" for kind, count in manifest.kinds.items())
     if manifest.subset:

@@ -24,6 +24,8 @@ from cifarbench.files import atomic, remove_strays, sha256_of, write_text
 
 log = logging.getLogger(__name__)
 
+PIECE = 10_000  # images that are looked at together
+
 
 def normalise(name: str, format: str, request: Request, output: Path) -> Manifest:
     """Write `images.safetensors` and `manifest.json` into `output`; log what was decided."""
@@ -35,7 +37,7 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
     with atomic(output / IMAGES) as temporary:
         save_file(_tensors(data), temporary)
         _check_known(format, request, temporary)
-    mean, std = channel_statistics(data.train_images)
+    mean, std = channel_statistics(data.train_images if len(data.train_images) else data.test_images)
     manifest = Manifest(
         name=name,
         format=format,
@@ -52,6 +54,7 @@ def normalise(name: str, format: str, request: Request, output: Path) -> Manifes
         kinds=dict(sorted(data.kinds.items())),
         background=request.options.background,
         subset=dict(request.options.subset),
+        test_groups=dict(data.test_groups),
         left_out=list(data.left_out),
         repeats=repeats(data),
     )
@@ -82,20 +85,31 @@ def _tensors(data: Source) -> dict[str, NDArray[np.generic]]:
 
 
 def reduced(data: Source, options: ReadOptions) -> Source:
-    """Keep so many images of a part, each class giving its share, the same at every call."""
+    """Keep so many images of a part, each class (in each group of test images) giving its share, the same at
+    every call."""
     for part, count in options.subset.items():
         images, labels = parts(data).get(part, (None, np.empty(0, np.int64)))
-        if images is None or not len(data.classes) <= count < len(labels):
+        groups = (data.test_groups if part == "test" else {}) or {"": len(labels)}
+        group = np.repeat(np.arange(len(groups)), [*groups.values()])
+        kinds = len(groups) * len(data.classes)
+        uneven = len(groups) > 1 and count % kinds  # which would count more in the mean of them all
+        if images is None or uneven or not kinds <= count < len(labels):
+            of_groups = f" in {len(groups)} groups" if len(groups) > 1 else ""
+            wanted = (
+                f"as many of each, as {kinds} or twice that are" if of_groups else "but one of each class"
+            )
             raise UserError(
                 f"subset: {part}={count} is not allowed: there are {len(labels)} images of "
-                f"{len(data.classes)} classes; keep fewer, but one of each class"
+                f"{len(data.classes)} classes{of_groups}; keep fewer, {wanted}"
             )
-        _, rows = stratified_split(labels, count, seed=0)
+        _, rows = stratified_split(group * len(data.classes) + labels, count, seed=0)
         images, labels = images[rows], labels[rows]
         if part == "train":
             data = replace(data, train_images=images, train_labels=labels)
         elif part == "test":
-            data = replace(data, test_images=images, test_labels=labels)
+            kept = np.bincount(group[rows], minlength=len(groups)).tolist()
+            left = dict(zip(data.test_groups, kept, strict=False))  # which may have none
+            data = replace(data, test_images=images, test_labels=labels, test_groups=left)
         else:
             data = replace(data, validation=(images, labels))
     return data
@@ -109,6 +123,8 @@ def parts(data: Source) -> dict[str, tuple[Images, Labels]]:
 
 def repeats(data: Source) -> dict[str, int]:
     """Count training images that are the same as one before, and others that are training images, too."""
+    if not len(data.train_images):
+        return {}
     train = _hashes(data.train_images)
     known = set(train)
     found = {"train": len(train) - len(known)}
@@ -127,11 +143,17 @@ def channel_statistics(images: Images) -> tuple[NDArray[np.float64], NDArray[np.
 
     Counted from the histogram of the 256 values, so the result does not depend on the order of summing.
     """
-    histogram = np.stack([np.bincount(images[:, c].ravel(), minlength=256) for c in range(3)])  # (3, 256)
+    pieces = [images[at : at + PIECE] for at in range(0, len(images), PIECE)]
+    histogram = np.sum([_histogram(piece) for piece in pieces], axis=0)
     share = histogram / histogram.sum(axis=1, keepdims=True)
     value = np.arange(256) / 255
     mean = share @ value
     return mean, np.sqrt((share * (value - mean[:, None]) ** 2).sum(axis=1))
+
+
+def _histogram(images: Images) -> NDArray[np.int64]:
+    """Count the values of each channel, (3, 256); the count takes eight bytes for each of them."""
+    return np.stack([np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(3)])
 
 
 def _per_class(labels: Labels, classes: list[str]) -> list[int]:

@@ -15,7 +15,7 @@ from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.config.sampling import Distribution, distribution, is_distribution
 from cifarbench.config.schedule import is_schedule, schedule
 from cifarbench.config.text import Label
-from cifarbench.data.catalogue import dataset_of
+from cifarbench.data.catalogue import check_trains, dataset_of
 from cifarbench.errors import UserError, explain
 from cifarbench.files import sha256_of
 from cifarbench.models.catalogue import check_model_knobs, model_source, needs_file, own_values, source_of
@@ -196,6 +196,7 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     try:
         for name in (train.dataset, *train.extra_tests):
             dataset_of(config, name)
+        check_trains(dataset_of(config, train.dataset))
         check_augmentation(train, dataset_of(config, train.dataset).image_size)
         source = model_source(config, train.model)
         check_model_knobs(train, source)

@@ -53,6 +53,14 @@ class Evaluation(_Part):
     """In place of `confusion` where there are many classes, see `records/confusion.py`."""
 
 
+class Group(_Part):
+    """What they reach on the images of a data set that belong together, such as those of one corruption."""
+
+    name: str
+    images: int
+    top1: Fraction
+
+
 class ExtraTest(_Part):
     """What the kept weights reach on another data set with the same classes."""
 
@@ -61,6 +69,7 @@ class ExtraTest(_Part):
     images: int
     loss: float | None
     top1: Fraction
+    groups: list[Group] = []
 
 
 class Final(_Part):

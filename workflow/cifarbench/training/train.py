@@ -62,7 +62,7 @@ def train(
     prepare_torch(config, device, threads)
     leave_default_stream(device)
     data = load(data_folder, config, device)
-    extra = load_extra_tests(config, data_folder.parent, data, device)
+    extra = load_extra_tests(config, data_folder.parent, data)
     model, anew = initial_model(config, data, model_file)
     if config.initial_weights:
         log.info("starts from %s; drawn anew: %s", config.initial_weights, ", ".join(anew) or "nothing")
@@ -106,7 +106,7 @@ def model_facts(model: nn.Module, side: int, started_anew: list[str]) -> ModelFa
 def write_results(
     config: TrainConfig,
     engine: Engine,
-    extra: Loaded,
+    extra: list[Loaded],
     facts: ModelFacts,
     code: Code,
     known: Fingerprint | None,

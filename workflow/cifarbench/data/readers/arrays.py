@@ -15,7 +15,7 @@ from cifarbench.errors import UserError
 
 def read(entry: Entry, request: Request) -> Source:
     files, sha256 = official_files(entry, request)
-    classes: list[str] = entry.layout["classes"]
+    classes = list(entry.layout["classes"])
     try:
         pixels, labels = (np.load(path, allow_pickle=False) for path in files)
         if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 32, 32, 3):

@@ -52,5 +52,7 @@ class Source:
     """By part (train, validation, test), the folder that it was read from."""
     kinds: Mapping[str, int] = field(default_factory=dict)
     """Images of each format and mode, such as `PNG RGBA`."""
+    test_groups: Mapping[str, int] = field(default_factory=dict)
+    """By name, how many test images in turn belong together, such as those of one corruption."""
     left_out: tuple[str, ...] = ()
     """Files that are not used: no images and in no folder of a class, or of a part without classes."""
