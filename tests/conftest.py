@@ -1,5 +1,6 @@
 """What the tests share: digits normalised once, and the real Snakemake run in a folder of its own."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 from cifarbench.cli.parser import main
+
+# Of PyTorch in each worker and in what it starts: on layers so small, more threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("tests", deadline=None)  # a busy machine is no fault
 settings.load_profile("tests")
