@@ -45,21 +45,21 @@ RECIPES = {
     "--muon-rest sgd --momentum 0.6 --nesterov true --learning-rate 0.1 --flip alternating",
     "adadelta, best test epoch": "--optimizer adadelta --learning-rate 0.5 --report-epoch best_test",
 }
-EPOCHS = ["--epochs", "3"]
+FEW = ["--validation-images", "20", "--batch-size", "4"]  # 20 steps an epoch
+EPOCHS = 3
 KILLS = 10
 FORKS = multiprocessing.get_context("forkserver")  # processes that begin with torch imported
 FORKS.set_forkserver_preload(["cifarbench.training.train"])
-STEPS = 3 * 20  # 1,237 images in batches of 64
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_stopped_at_random_steps_it_ends_with_the_same_bits(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
-    flags = [*EPOCHS, *RECIPES[recipe].split()]
-    train(digits, tmp_path / "whole", *flags)
+    flags = [*FEW, "--epochs", str(EPOCHS), *RECIPES[recipe].split()]
+    train(few, tmp_path / "whole", *flags)
 
-    stops = sorted(random.Random(recipe).sample(range(1, STEPS), 4))
+    stops = sorted(random.Random(recipe).sample(range(1, 20 * EPOCHS), 4))
     steps, plain_step = 0, Engine.step
 
     def stopping_step(self: Engine, positions: torch.Tensor) -> None:
@@ -70,15 +70,14 @@ def test_stopped_at_random_steps_it_ends_with_the_same_bits(
         plain_step(self, positions)
 
     monkeypatch.setattr(Engine, "step", stopping_step)
-    small = ["--validation-images", "200", "--batch-size", "64"]
-    call = ["train", "--data", str(digits), "--output", str(tmp_path / "stopped"), *small, *flags]
+    call = ["train", "--data", str(few), "--output", str(tmp_path / "stopped"), *flags]
     for _ in stops:
         with pytest.raises(SystemExit) as stop:
             main(call)
         assert stop.value.code == 75
         assert [path.name for path in (tmp_path / "stopped").iterdir()] == [CHECKPOINT]
     assert main(call) == 0
-    assert steps == STEPS
+    assert steps == 20 * EPOCHS
     assert same_result(tmp_path / "whole", tmp_path / "stopped")
     record = read_record(tmp_path / "stopped" / RECORD)
     assert record.resumptions == len(stops)
@@ -156,17 +155,17 @@ def test_a_signal_at_the_end_changes_nothing(
     assert same_result(tmp_path / "whole", tmp_path / "asked")
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_path: Path) -> None:
+def test_killed_at_random_moments_it_ends_with_the_same_bits(few: Path, tmp_path: Path) -> None:
     """kill -9, again and again, while a checkpoint is written after every step."""
-    flags = ["--epochs", "20", "--flip", "true"]
-    train(digits, tmp_path / "whole", "--model", "baseline", *flags)
+    flags = [*FEW, "--epochs", "20", "--flip", "true"]
+    train(few, tmp_path / "whole", "--model", "baseline", *flags)
     checkpoint = tmp_path / "killed" / CHECKPOINT
     moments = random.Random(0)
 
     def written() -> int:
         return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
 
-    call = call_of(digits, tmp_path / "killed", *flags, "--checkpoint-minutes", "0")
+    call = call_of(few, tmp_path / "killed", *flags, "--checkpoint-minutes", "0")
     for _ in range(KILLS):
         running, before = FORKS.Process(target=main, args=(call,)), written()
         running.start()
@@ -176,7 +175,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(digits: Path, tmp_p
         running.kill()
         running.join()
         assert running.exitcode == -signal.SIGKILL
-    train(digits, tmp_path / "killed", "--model", "baseline", *flags)
+    train(few, tmp_path / "killed", "--model", "baseline", *flags)
     assert same_result(tmp_path / "whole", tmp_path / "killed")
     assert read_record(tmp_path / "killed" / RECORD).resumptions == KILLS
     assert not list((tmp_path / "killed").glob("*set-aside"))
@@ -193,12 +192,19 @@ class Harm:
         return os.mkdir, ("harm",)
 
 
+@pytest.fixture(scope="module")
+def whole(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    train(few, folder, *FEW)
+    return folder
+
+
 @pytest.mark.parametrize(
     "fault",
     ["cut off", "one bit", "no checkpoint", "a pickle that runs code", "another tool's", "another seed's"],
 )
 def test_a_checkpoint_that_is_not_ours_is_set_aside(
-    digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
+    few: Path, whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     output, path = tmp_path / "run", tmp_path / "run" / CHECKPOINT
     checkpoint = Checkpoint(output, {"run": "another"}, 0)
@@ -216,9 +222,8 @@ def test_a_checkpoint_that_is_not_ours_is_set_aside(
     elif fault == "another tool's":
         path.write_bytes(seal(saved([torch.zeros(3)])))
     caplog.set_level(logging.WARNING)
-    train(digits, output)
-    train(digits, tmp_path / "whole")
-    assert same_result(output, tmp_path / "whole")
+    train(few, output, *FEW)
+    assert same_result(output, whole)
     assert (output / f"{CHECKPOINT}.set-aside").exists()
     assert not Path("harm").exists()
     reason = "has another" if fault == "another seed's" else "cannot be read"

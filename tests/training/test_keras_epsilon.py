@@ -88,7 +88,7 @@ def flat(model: torch.nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "knobs",
-    [{"model": "lenet5"}, {"model": "baseline", "dropout": 0.0}, {"model": "inception10", "width": 0.5}],
+    [{"model": "lenet5"}, {"model": "baseline", "dropout": 0.0}, {"model": "inception10", "width": 0.25}],
     ids=lambda knobs: knobs["model"],
 )
 def test_fifty_steps_are_those_of_keras(digits: Path, knobs: dict[str, Any]) -> None:

@@ -112,7 +112,7 @@ def test_a_move_that_was_killed_and_a_pack_that_was_stopped_leave_nothing_stuck(
 
 
 def test_a_pack_stopped_within_a_run_goes_on_with_it(digits: Path, tmp_path: Path) -> None:
-    runs = [f"{KNOBS} --epochs 12 --seed {seed}" for seed in (0, 1)]
+    runs = [f"{KNOBS} --epochs 12", f"{KNOBS} --seed 1"]
     call = [
         sys.executable,
         "-m",
