@@ -44,6 +44,13 @@ def test_an_adopted_run_keeps_all_but_its_weights(
     assert set(again["status"]) <= set(DONE)
 
 
+def test_runs_of_another_plan_are_said_to_be_so(known: Path, plan: Plan, here: Here, runs: Path) -> None:
+    half = plan.model_copy(update={"runs": [run for run in plan.runs if run.config.seed > 10**6]})
+    found = choose(of(known), half, here, runs)
+    assert found.runs == []
+    assert reasons(found) == "not in the plan"
+
+
 def replayed(published: pd.DataFrame, by: Origin, outcome: str) -> Verified:
     first = published.iloc[0]
     recorded = Origin(

@@ -95,6 +95,12 @@ def hostile() -> Iterator[tuple[str, Callable[[Path], object], str]]:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(f"runs/a/{RECORD}", "{")
 
+    def bombs(path: Path) -> None:
+        """Each is small enough for a checkpoint, and larger than anything that is read."""
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("run/train.log", bytes(1001))
+
+    yield "a.zip", bombs, "a.zip: run/train.log has 1,001 bytes, unpacked, and what was read before it 0"
     yield "a.zip", escaping, "points outside the archive"
     yield "a.tar.xz", link, "is a link or device"
     yield "a.zip", bomb, "has 10,000,000 bytes, above the 8,000,000"
@@ -118,6 +124,7 @@ def test_what_is_no_result_is_one_line_and_nothing_is_taken(
     monkeypatch.setattr(
         "cifarbench.analysis.known.LIMITS", ReadOptions(max_pixels=10**6)
     )  # that of results is a gigabyte
+    monkeypatch.setattr("cifarbench.analysis.known.LARGEST", 1000)
     make(tmp_path / name)
     call = ["adopt", tmp_path / name, "--plan", PUBLISHED / "plan.json", "--runs", tmp_path / "runs"]
     assert line in fails(*call, "--data", tmp_path)

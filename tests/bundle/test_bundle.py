@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from safetensors.torch import save_file
 
 from cifarbench.bundle import home, start
-from cifarbench.bundle.away import INTERRUPTED, alone, by_name, parser, time_limit
+from cifarbench.bundle.away import INTERRUPTED, alone, by_name, file, parser, time_limit
 from cifarbench.bundle.away import main as away
 from cifarbench.bundle.home import most_telling_first
 from cifarbench.bundle.task import TASK, Task, minutes
@@ -265,6 +265,13 @@ def test_data_is_given_by_name_where_there_are_several(tmp_path: Path) -> None:
 def test_a_time_limit_is_a_number_above_zero(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="number above 0"):
         minutes(text)
+
+
+@pytest.mark.parametrize("text", [".", "/", "..", "tests"])
+def test_what_comes_back_is_a_file(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(argparse.ArgumentTypeError, match="it must be a file"):
+        file(text)
 
 
 def test_an_old_python_or_pytorch_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,8 @@ def choose(
     tables, refused = [], dict[tuple[str, str], list[str]]()
     for one in known:
         table = read_known(Path(one.table))
+        if unplanned := table["run"][~table["run"].isin(planned)].tolist():
+            refused[one.table, "not in the plan"] = unplanned
         table = table[table["run"].isin(wanted)]
         how = judged(table, Judge(one.table, here, kept))
         for run, reason in zip(table["run"], how, strict=True):

@@ -13,7 +13,7 @@ from cifarbench.analysis.merge import check_figures, check_fingerprints
 from cifarbench.analysis.table import read_table, tested
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.archives import members
-from cifarbench.errors import UserError
+from cifarbench.errors import UserError, printable
 from cifarbench.records.folder import LOG, PREDICTIONS, RECORD
 from cifarbench.records.record import parse_record
 
@@ -23,6 +23,7 @@ FILES = "files"
 PARQUET = b"PAR1"
 LIMITS = ReadOptions(max_pixels=2**27, max_bytes=2**34)
 """Of archives: 1 GB a file, since they may hold checkpoints, and 17 GB in all."""
+LARGEST, MOST = 2**26, 2**32  # bytes of a file that is read, and of all of them: 67 MB and 4 GB
 
 
 def read_known(path: Path) -> pd.DataFrame:
@@ -73,8 +74,16 @@ def files_in(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
             if file.name in READ and file.is_file():
                 yield PurePosixPath(file.relative_to(path)), file.read_bytes()
         return
+    total = 0
     for member in members(path, LIMITS):
         if member.name.name in READ and member.content is not None:
+            size = len(member.content)
+            total += size
+            if size > LARGEST or total > MOST:
+                raise UserError(
+                    f"{path}: {printable(str(member.name))} has {size:,} bytes, unpacked, and what was read "
+                    f"before it {total - size:,}: more than results have; do not trust it"
+                )
             yield member.name, member.content
 
 

@@ -67,13 +67,20 @@ def parser(task: Task, program: str) -> argparse.ArgumentParser:
         help="archive or folder of a data set, or the folder that `cifarbench normalise` wrote of it; "
         f"may be given several times, for {', '.join(task.datasets)}",
     )
-    found.add_argument("--output", type=Path, default=Path("back.zip"), help="zip to write and to go on from")
+    found.add_argument("--output", type=file, default=Path("back.zip"), help="zip to write and to go on from")
     found.add_argument("--minutes", type=minutes, default=task.minutes, help="save and stop after so long")
     found.add_argument("--threads", type=int, default=1, choices=range(1, 1025), metavar="N")
     found.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="stop if it is not there"
     )
     return found
+
+
+def file(text: str) -> Path:
+    """Read the path of a file, for argparse."""
+    if not Path(text).name or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be a file, such as back.zip")
+    return Path(text)
 
 
 @contextmanager
