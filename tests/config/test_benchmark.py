@@ -29,7 +29,8 @@ def config_with(**run: object) -> dict[str, object]:
     [
         (
             config_with(lerning_rate=1),
-            "study 's', runs[0].lerning_rate: unknown key; did you mean 'learning_rate'?",
+            "study 's', runs[0].lerning_rate: unknown key; did you mean 'learning_rate'? "
+            f"`cifarbench train --help` lists all {len(TrainConfig.model_fields)}",
         ),
         (
             config_with(learning_rate=-1),

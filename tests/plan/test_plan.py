@@ -74,6 +74,16 @@ def test_what_varies_is_found_and_names_the_configurations() -> None:
         "vgg16, learning rate 0.1",
         "vgg16, learning rate 0.01",
     ]
+    [study] = plan_of(
+        [{"model": ["baseline", "lenet5"]}, {"model": "alexnet8", "width": 0.5, "flip": [False, True]}]
+    ).studies
+    assert study.varied == ["model", "width", "flip"]
+    assert list(study.labels.values()) == [
+        "baseline",  # its name says its own width, and that nothing flips
+        "lenet5",
+        "alexnet8, width 0.5, flip false",
+        "alexnet8, width 0.5, flip true",
+    ]
     [study] = plan_of([{"epochs": [1, 2]}]).studies
     assert list(study.labels.values()) == ["epochs 1", "epochs 2"]
     [study] = plan_of([{"activation": [None, "tanh"], "flip": [True]}]).studies

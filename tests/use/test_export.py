@@ -75,7 +75,12 @@ def test_the_card_says_what_the_record_says(exported: Path, runs: Path) -> None:
     assert result["metrics"][0]["value"] == record.final.test.top1
     low, high = accuracy_interval(record.final.test)
     assert f"Test accuracy {record.final.test.top1:.1%} ({low:.1%} to {high:.1%})" in text
-    assert "n = 360" in text and "CC BY 4.0" in text and record.environment.device_name in text
+    assert (
+        "n = 360" in text
+        and "1 epoch, " in text
+        and "CC BY 4.0" in text
+        and record.environment.device_name in text
+    )
 
 
 def test_the_interval_of_an_accuracy_is_wilsons(runs: Path) -> None:

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 # What a terminal takes as a command, or to turn the direction of text; lone surrogates, which are no text.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 SHOWN = 200  # characters of a value or name in a message
+LISTED = 25  # names in a message
+KNOBS = "cifarbench train --help"  # which lists more of them
 
 
 class UserError(Exception):
@@ -45,11 +47,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Return `; did you mean 'x'? Allowed: x, y, z`, without the question when nothing comes near."""
+def suggest(name: str, allowed: Iterable[str], help: str = "") -> str:
+    """Return `; did you mean 'x'? Allowed: x, y, z`, without the question when nothing comes near.
+
+    Of more names than a line has room for, the command `help` is named that lists them.
+    """
     allowed = sorted(allowed)
     close = get_close_matches(name[:SHOWN], allowed, n=1)
-    return (f"; did you mean '{close[0]}'?" if close else ";") + f" Allowed: {', '.join(allowed)}"
+    asked = f"; did you mean '{close[0]}'?" if close else ";"
+    if help and len(allowed) > LISTED:
+        return f"{asked} `{help}` lists all {len(allowed)}"
+    return f"{asked} Allowed: {', '.join(allowed)}"
 
 
 def in_words(error: UserError | OSError | ModuleNotFoundError) -> str:
@@ -78,7 +86,7 @@ def explain(error: ValidationError, where: str, allowed: Iterable[str] = ()) -> 
 def _line(fault: Any, where: str, allowed: Iterable[str]) -> str:
     place = where + "".join(_step(key) for key in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key" + suggest(str(fault["loc"][-1]), allowed)
+        return f"{place}: unknown key" + suggest(str(fault["loc"][-1]), allowed, KNOBS)
     if fault["type"] == "missing":
         return f"{place}: missing; add it"
     message = fault["msg"].removeprefix("Value error, ")

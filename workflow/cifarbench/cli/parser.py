@@ -61,7 +61,7 @@ def run_verb(argv: list[str]) -> int:
         handler.setFormatter(PrintableFormatter())
         logging.basicConfig(level="INFO", handlers=[handler])
         if unknown:
-            raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args.flags))
+            raise UserError(f"{unknown[0]!r} is not understood" + _instead_of(unknown[0], args))
         args.run(args)
     except (UserError, OSError, ModuleNotFoundError) as error:
         print(printable(f"cifarbench {argv[0]}: error: {in_words(error)}"), file=sys.stderr)
@@ -86,8 +86,10 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _instead_of(word: str, flags: list[str]) -> str:
-    return suggest(word, flags) if word.startswith("-") else "; remove it, or quote what belongs together"
+def _instead_of(word: str, args: argparse.Namespace) -> str:
+    if not word.startswith("-"):
+        return "; remove it, or quote what belongs together"
+    return suggest(word, args.flags, f"cifarbench {args.verb} --help")
 
 
 def parser(argv: list[str]) -> argparse.ArgumentParser:

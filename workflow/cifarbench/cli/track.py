@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cifarbench.cli.arguments import add_data
 from cifarbench.config.benchmark import TRACKERS
+from cifarbench.words import count
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -26,6 +27,6 @@ def run(args: argparse.Namespace) -> None:
     from cifarbench.tracking.track import track_records
 
     runs = list(track_records(args.results, args.data, args.trackers or ["tensorboard"]))
-    print(f"{len(runs)} runs written, each into its own folder")
+    print(f"{count(len(runs), 'run')} written, each into its own folder")
     if "tensorboard" in (args.trackers or ["tensorboard"]):
         print(f"tensorboard --logdir {args.results}")

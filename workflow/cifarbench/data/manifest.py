@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cifarbench.errors import UserError
 from cifarbench.files import read_model, sha256_of
+from cifarbench.words import count
 
 IMAGES = "images.safetensors"
 MANIFEST = "manifest.json"
@@ -87,28 +88,30 @@ def description(manifest: Manifest) -> Iterator[str]:
     if manifest.test_groups:
         yield f"test images in {len(manifest.test_groups)} groups: {_some(list(manifest.test_groups))}"
     if manifest.kinds:
-        yield "read: " + ", ".join(f"{count:,} {kind}" for kind, count in manifest.kinds.items())
+        yield "read: " + ", ".join(f"{number:,} {kind}" for kind, number in manifest.kinds.items())
     if manifest.subset:
-        yield "subset: " + ", ".join(f"{count:,} {part} images" for part, count in manifest.subset.items())
+        yield "subset: " + ", ".join(count(kept, f"{part} image") for part, kept in manifest.subset.items())
     if manifest.left_out:
-        yield f"left out: {len(manifest.left_out):,} files: {_some(manifest.left_out)}"
+        yield f"left out: {count(len(manifest.left_out), 'file')}: {_some(manifest.left_out)}"
 
 
 def warnings(manifest: Manifest) -> Iterator[str]:
     """Say what a reader of the results must know of the images."""
     train = sum(manifest.train_images)
-    for part, count in manifest.repeats.items():
-        if count == 0:
+    for part, repeated in manifest.repeats.items():
+        if repeated == 0:
             continue
         if part == "train":
             alike = (
                 "all training images are the same"
-                if count == train - 1
-                else f"{count:,} training images repeat another"
+                if repeated == train - 1
+                else count(repeated, "training image repeats another", "training images repeat another")
             )
             yield alike
         else:
-            yield f"{count:,} {part} images are training images, too"
+            yield count(
+                repeated, f"{part} image is a training image, too", f"{part} images are training images, too"
+            )
     for channel, std in zip(("red", "green", "blue"), manifest.std, strict=True):
         if std == 0:
             yield f"the {channel} channel is the same in all training images"

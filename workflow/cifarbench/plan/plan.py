@@ -155,9 +155,13 @@ def _labels(
                 f"study '{study.name}': {labels[run.configuration]!r} and {label!r} are labels of one "
                 f"configuration, {run.configuration}; give all its seeds the same one"
             )
+    changed: dict[str, set[str]] = {}  # by model; what none of its configurations changes, its name says
+    for run, _ in labelled:
+        changed.setdefault(run.config.model, set()).update(run.config.changed())
     named: dict[str, str] = {}
     for run, _ in labelled:
-        label = labels.get(run.configuration) or _what_varies(knobs_in_force(config, run.config), varied)
+        telling = [name for name in varied if name == "model" or name in changed[run.config.model]]
+        label = labels.get(run.configuration) or _what_varies(knobs_in_force(config, run.config), telling)
         other = named.setdefault(" ".join(label.split()), run.configuration)
         if other != run.configuration:
             raise UserError(

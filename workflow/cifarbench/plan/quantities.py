@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import AfterValidator, ValidationError
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.errors import UserError, explain, shown, suggest
+from cifarbench.errors import KNOBS, UserError, explain, shown, suggest
 from cifarbench.plan.grid import Frozen
 from cifarbench.records.metrics import METRICS
 
@@ -65,7 +65,9 @@ def find(selector: Selector, where: str, candidates: Sequence[Candidate]) -> Qua
     knobs = {name: value for name, value in selector.items() if name not in own}
     for name in knobs:
         if name not in TrainConfig.model_fields:
-            raise UserError(f"{where}.{name}: unknown key" + suggest(name, [*own, *TrainConfig.model_fields]))
+            raise UserError(
+                f"{where}.{name}: unknown key" + suggest(name, [*own, *TrainConfig.model_fields], KNOBS)
+            )
     studies = {candidate.study for candidate in candidates}
     study = selector.get("study")
     if not isinstance(study, str) or study not in studies:

@@ -32,6 +32,7 @@ from cifarbench.plan.packs import packs
 from cifarbench.plan.plan import make_plan
 from cifarbench.records.folder import ADOPTED, RECORD, WEIGHTS
 from cifarbench.records.record import Kept, read_record
+from cifarbench.words import count
 
 RESULTS = Path("results")
 RUNS = RESULTS / "runs"
@@ -246,12 +247,16 @@ class Jobs:
 
     def train(self, run: str) -> Training:
         if run not in self.runs:
-            raise UserError(f"{run!r} is none of this config's {len(self.runs)} runs; see snakemake -n")
+            raise UserError(
+                f"{run!r} is none of this config's {count(len(self.runs), 'run')}; see snakemake -n"
+            )
         return Training([self.runs[run]], self._own_models)
 
     def pack(self, pack: str) -> Training:
         if pack not in self.packs:
-            raise UserError(f"{pack!r} is none of this config's {len(self.packs)} packs; see snakemake -n")
+            raise UserError(
+                f"{pack!r} is none of this config's {count(len(self.packs), 'pack')}; see snakemake -n"
+            )
         return Training([self.runs[run] for run in self.packs[pack]], self._own_models)
 
     def pack_before(self, run: str) -> str | list[str]:

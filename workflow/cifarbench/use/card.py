@@ -7,6 +7,7 @@ import yaml
 from cifarbench.config.ids import format_value
 from cifarbench.data.catalogue import CATALOGUE
 from cifarbench.records.record import Evaluation, Record
+from cifarbench.words import count, duration
 
 LEVEL = 0.95
 
@@ -83,8 +84,9 @@ def how_good(record: Record) -> str:
 def how_trained(record: Record) -> str:
     changed = ", ".join(f"{name} {format_value(value)}" for name, value in record.config.changed().items())
     return (
-        f"{record.data.train_images:,} images, {len(record.epochs)} epochs, {record.seconds.train:.0f} s of "
-        f"training on {record.environment.device_name}; {record.model.parameters:,} parameters, "
+        f"{count(record.data.train_images, 'image')}, {count(len(record.epochs), 'epoch')}, "
+        f"{duration(record.seconds.train)} of training on {record.environment.device_name}; "
+        f"{count(record.model.parameters, 'parameter')}, "
         f"{record.model.flops / 1e6:,.1f} MFLOPs an image. "
         f"Knobs that differ from cifarbench's defaults: {changed}."
     )

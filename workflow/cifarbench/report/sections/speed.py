@@ -9,6 +9,7 @@ from cifarbench.report import figures
 from cifarbench.report.drawing import plot
 from cifarbench.report.section import Section
 from cifarbench.report.strips import Entry, strips
+from cifarbench.words import count
 
 PLACE = 85
 RATIO = Metric("Images per second, times those of a naive loop", "", "higher", "ratio")
@@ -28,10 +29,11 @@ def sections(results: Results) -> Iterator[Section]:
         )
         for row in rows
     ]
-    threads = results.speed.get("threads")
     content = {
         "figure": strips(entries, RATIO, alt, [f"{row['ratio']:.1f} times" for row in rows]),
-        "device": "one GPU" if results.speed["device"] == "cuda" else f"{threads} threads",
+        "device": "one GPU"
+        if results.speed["device"] == "cuda"
+        else count(results.speed["threads"], "thread"),
         "rounds": results.speed["rounds"],
     }
     plots = [plot(figures.speed, "speed", rows, alt)]
