@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cifarbench.analysis.components import components, floor, taken_apart
+from cifarbench.analysis.components import components, floor, taken_apart, within_cells
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.stats import image_floor
 from cifarbench.config.benchmark import parse
@@ -34,10 +34,10 @@ def test_components_by_hand() -> None:
     # Rows 2 points apart, columns 1, and nothing else.
     [study] = crossed(np.array([[0.50, 0.51], [0.52, 0.53]])).studies
     assert study.study.is_crossed
-    assert components(study.configurations) == pytest.approx((0.0002, 0.00005, 0), abs=1e-12)
+    assert components(study.configurations) == pytest.approx((0.0002, 0.00005, 0, 0), abs=1e-12)
     assert "80 % come from the initial weights, 20 % from the order" in finding(study)
     # Means of rows and of columns are equal: residuals of a point each, 4e-4 over one degree of freedom.
-    assert taken_apart(np.array([[0.50, 0.52], [0.52, 0.50]])) == pytest.approx((0, 0, 0.0004), abs=1e-12)
+    assert taken_apart(np.array([[0.50, 0.52], [0.52, 0.50]])) == pytest.approx((0, 0, 0.0004, 0), abs=1e-12)
 
 
 def test_components_are_right_on_average() -> None:
@@ -48,7 +48,23 @@ def test_components_are_right_on_average() -> None:
         shapes = ((6, 1), (1, 6), (6, 6))
         parts = (random.normal(0, d, shape) for d, shape in zip(deviations, shapes, strict=True))
         found.append(taken_apart(0.6 + sum(parts)))
-    assert np.mean(found, 0) == pytest.approx(deviations**2, rel=0.1)
+    assert np.mean(found, 0)[:3] == pytest.approx(deviations**2, rel=0.1)
+
+
+def test_several_seeds_of_a_cell_tell_what_else_the_seed_draws() -> None:
+    """Unequally many, too: a cell has one to three runs."""
+    random = np.random.default_rng(0)
+    deviations = np.array([0.02, 0.01, 0.005, 0.008])
+    found = []
+    for _ in range(1000):
+        shapes = ((6, 1), (1, 6), (6, 6))
+        parts = (random.normal(0, d, shape) for d, shape in zip(deviations, shapes, strict=False))
+        truth = 0.6 + sum(parts)
+        seeds = [random.normal(0, deviations[3], 1 + n % 3) for n in range(truth.size)]
+        cells = [value + noise for value, noise in zip(truth.ravel(), seeds, strict=True)]
+        means = np.array([cell.mean() for cell in cells]).reshape(truth.shape)
+        found.append(taken_apart(means, *within_cells(cells)))
+    assert np.mean(found, 0) == pytest.approx(deviations**2, rel=0.15)
 
 
 def test_what_is_not_crossed_wholly_is_not_taken_apart() -> None:

@@ -30,6 +30,11 @@ def test_what_is_told_apart_is_no_question() -> None:
     assert text(results(0.9, 0.5), 0.005, 20) == "nothing is undecided"
 
 
+def test_a_table_without_a_record_leaves_all_open() -> None:
+    plan, table = synthetic(seeds=3, status="missing")
+    assert text(Results(plan, table), 0.005, 20) == "no run has a record yet, so nothing is told or open"
+
+
 def test_an_open_pair_says_its_seeds_and_their_hours() -> None:
     [question] = open_questions(results(0.72, 0.7), 0.005)
     assert question.seeds is not None

@@ -13,39 +13,52 @@ CROSSED = ("weights_seed", "order_seed")
 
 
 class Components(NamedTuple):
-    """Variances of the accuracy: what the initial weights add, what the order of the images, and the rest,
-    which is their interplay."""
+    """Variances of the accuracy of a run: what the initial weights add, what the order of the images, what
+    their interplay, and what else the seed draws, which only several seeds of one cell can tell."""
 
     weights: float
     order: float
-    rest: float
+    interplay: float
+    others: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.weights + self.order + self.rest
+        return sum(self)
 
 
 def components(members: Sequence[Configuration]) -> Components | None:
     """Take the variance of a crossed study apart; None unless every weights seed was trained with every order
     seed, and there are two of each."""
-    cells = {tuple(c.first(f"config.{name}") for name in CROSSED): np.mean(c.accuracies) for c in members}
+    cells = {tuple(c.first(f"config.{name}") for name in CROSSED): c.accuracies for c in members}
     rows, columns = (sorted({place[axis] for place in cells}) for axis in (0, 1))
     if min(len(rows), len(columns)) < 2 or not len(cells) == len(members) == len(rows) * len(columns):
         return None
-    return taken_apart(np.array([[cells[row, column] for column in columns] for row in rows]))
+    means = np.array([[np.mean(cells[row, column]) for column in columns] for row in rows])
+    within, share = within_cells(list(cells.values()))
+    return taken_apart(means, within, share)
 
 
-def taken_apart(values: np.ndarray) -> Components:
-    """Take the variance of accuracies, (weights seeds, order seeds), apart: two-way analysis of variance with
-    random effects (Searle, Casella and McCulloch, "Variance components", 1992)."""
-    by_row, by_column = values.mean(1), values.mean(0)
-    residuals = values - by_row[:, None] - by_column + values.mean()
+def within_cells(cells: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the pooled variance over the seeds of a cell, 0 with one of each, and the share of it that the
+    mean of a cell has."""
+    freedom = sum(len(values) - 1 for values in cells)
+    squares = sum(float(np.var(values)) * len(values) for values in cells)
+    share = float(np.mean([1 / len(values) for values in cells]))
+    return (squares / freedom if freedom else 0.0), share
+
+
+def taken_apart(means: np.ndarray, within: float = 0.0, share: float = 1.0) -> Components:
+    """Take the variance of accuracies apart by the means of cells, (weights seeds, order seeds): two-way
+    analysis of variance with random effects, of unweighted means (Searle, Casella and McCulloch, "Variance
+    components", 1992). Of the variance `within` cells the means have a `share`."""
+    by_row, by_column = means.mean(1), means.mean(0)
+    residuals = means - by_row[:, None] - by_column + means.mean()
     rest = float((residuals**2).sum()) / ((len(by_row) - 1) * (len(by_column) - 1))
     weights, order = (
-        max(0.0, float(means.var(ddof=1)) - rest / len(others))
-        for means, others in ((by_row, by_column), (by_column, by_row))
+        max(0.0, float(of.var(ddof=1)) - rest / len(across))
+        for of, across in ((by_row, by_column), (by_column, by_row))
     )
-    return Components(weights, order, rest)
+    return Components(weights, order, max(0.0, rest - share * within), within)
 
 
 def floor(members: Sequence[Configuration]) -> float | None:

@@ -106,13 +106,15 @@ def text(results: Results, smallest: float, most: int) -> str:
     """Lay the open questions out for a terminal, with a study that trains what those of up to `most` seeds
     need."""
     costs, questions = Costs(results), open_questions(results, smallest)
+    if results.done.empty:
+        return "no run has a record yet, so nothing is told or open"
     if not questions:
         return "nothing is undecided"
     lines = [_line(question, costs) for question in questions]
     within = [q for q in questions if q.seeds is not None and q.seeds <= most]
     wanted = together(within)
     if not wanted:
-        return "\n".join([*lines, f"none of them is decided by {most} seeds or fewer; see --most"])
+        return "\n".join([*lines, f"none of them is decided by {count(most, 'seed')} or fewer; see --most"])
     decided = f"{count(len(within), 'question')} of up to {count(most, 'seed')}"
     runs = count(sum(map(len, wanted.values())), "run")
     told = f"# {decided}: {runs}{_hours(costs.hours(wanted))}; put this under `studies:`"

@@ -65,11 +65,16 @@ def _origins(model: str, members: list[Configuration]) -> str:
         return f"{model}: not every weights seed was trained with every order seed yet."
     if of.total == 0:
         return f"{model}: all runs reach the same."
-    weights, order, rest = (percent(part / of.total, 0) for part in of)
+    weights, order, interplay, others = (percent(part / of.total, 0) for part in of)
+    parts = [
+        f"{weights} come from the initial weights",
+        f"{order} from the order of the images",
+        f"{interplay} from their interplay",
+        *([f"{others} from what else the seed draws"] if of.others else []),
+    ]
     said = (
         f"{model}: single runs scatter by {100 * of.total**0.5:.2f} points (standard deviation); of that "
-        f"variance, {weights} come from the initial weights, {order} from the order of the images and {rest} "
-        "from their interplay."
+        f"variance, {listed(parts)}."
     )
     if (least := floor(members)) is None:
         return said
