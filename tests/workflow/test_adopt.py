@@ -11,7 +11,7 @@ import pytest
 from cifarbench.cli.parser import main
 from helpers.repository import TABLE, run, snakemake, trained, write_config
 
-RUNS: dict[str, object] = {"model": "baseline", "seed": [0, 1, 2]}
+RUNS: dict[str, object] = {"seed": [0, 1, 2]}
 NOTHING = "Nothing to be done"
 
 
