@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cifarbench.bench.training import GPU_WAYS, WAYS
-from cifarbench.plan.published_tables import Cell, PublishedTable, Row
+from cifarbench.plan.published_tables import Cell, Copy, PublishedTable, Row
 from cifarbench.report.charts import POINTS
 from cifarbench.report.page import render
 from cifarbench.report.sections.studies import MOST
@@ -26,6 +26,20 @@ def test_the_pareto_front_is_what_nothing_beats_in_both() -> None:
     (front,) = re.findall(r"<ol>(.*?)</ol>", page[page.index('id="cost"') :], re.DOTALL)
     assert re.findall(r"<li>lenet5, learning rate ([\d.]+):", front) == ["0.001", "0.002", "0.008"]
     assert 'data-chart="cost-parameters"' not in page  # all have as many
+
+
+def test_a_front_says_in_what_it_is_not_sure() -> None:
+    plan, table = synthetic(configurations=3)
+    table["final.test.top1"] = [0.5, 0.501, 0.502, 0.6, 0.601, 0.602, 0.61, 0.5, 0.7]
+    table["seconds.train"] = [1.0, 2.0, 3.0, 2.5, 4.0, 5.0, 10.0, 11.0, 12.0]
+    text = Text(page_of(plan, table)).text
+    first, second, third = (
+        text[text.index("Best by training time") :].split(f"learning rate 0.00{n}: ")[1] for n in (1, 2, 4)
+    )
+    assert first.split(" at ")[1].startswith("2.0 s (1.0 to 3.0) lenet5, ")
+    assert second.split(" at ")[1].startswith("4.0 s (2.5 to 5.0) (their times overlap)")
+    told = "11 s (10 to 12) (not told apart in accuracy from the one before)"
+    assert third.split(" at ")[1].startswith(told)
 
 
 def test_times_of_different_machines_are_no_cost_but_parameters_are() -> None:
@@ -72,6 +86,24 @@ def test_published_tables_are_drawn_beside_ours(tmp_path: Path) -> None:
     assert published["published"].tolist() == [12.3, 1.0, 12.3, 2.5]
     means = table.groupby("configuration")["final.test.top1"].mean()
     assert published["ours"][0] == pytest.approx(100 * means[keys[0]])
+
+
+def test_figures_given_again_are_told_below_with_their_places_and_the_copy_of_the_images() -> None:
+    plan, table = synthetic(configurations=1)
+    table["data.images_sha256"] = "c" * 64
+    table["final.test.top1"] = [0.50, 0.52, 0.54]
+    cell = Cell(quantity=quantity(plan.runs[0].configuration), published=0.5, tolerance=(0, 0), margin=0.05)
+    row = Row(label="r", cells=[cell])
+    tables = [
+        PublishedTable(id=name, source=f"P, {name}", title=name, columns=["test_accuracy"], rows=[row])
+        for name in ("first", "second")
+    ]
+    copy = Copy(images_sha256="c" * 64, what="a copy", source="s", lower={"test_accuracy": 0.01})
+    text = Text(page_of(plan.model_copy(update={"tables": tables, "copies": [copy]}), table)).text
+    assert "Ours are on a copy, which may cost 1.0 points of test accuracy. No verdict turns on less." in text
+    label = cell.quantity.label
+    assert f"For {label}, P publishes 2 figures of test accuracy: 50.0 %, 50.0 %" in text
+    assert f"which is not known to within 5.0 points; 5 seeds would decide. P, first: {label}; P, sec" in text
 
 
 def test_a_baseline_is_compared() -> None:

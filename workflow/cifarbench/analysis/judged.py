@@ -67,7 +67,9 @@ def text_table(judged: Judged) -> str:
     for group in judged.replicates:
         figures = ", ".join(METRICS[group.metric].write(value) for value in group.published)
         lines += [f"{group.ruling.outcome.upper():<11} {group.label}, {METRICS[group.metric].title.lower()}"]
-        lines += [f"{'':<11} published {figures}, in {group.project}; {group.ruling.reason}"]
+        lines += [
+            f"{'':<11} published {figures}, in {group.project}; {group.ruling.reason}{needs(group.ruling)}"
+        ]
     counted = counts(judged.outcomes)
     told = ", ".join(f"{number} {outcome}" for outcome, number in counted.items() if number)
     chance = f"{wrong_by_chance(judged.outcomes):.1f} of those decided would be wrong by chance"

@@ -154,11 +154,12 @@ def measured(
 
 
 class OnFront(NamedTuple):
-    """A configuration that no other beats in both mean accuracy and cost; `surely` says whether it is told
-    apart in accuracy from the next cheaper one on the front, None for the cheapest."""
+    """A configuration that no other beats in both mean accuracy and cost, and how sure that is: whether it is
+    told apart in accuracy from the next cheaper one of these, and each of its runs cost more."""
 
     configuration: Configuration
-    surely: bool | None
+    better: bool = True
+    dearer: bool = True
 
 
 def pareto_front(family: Family, cost: str) -> list[OnFront]:
@@ -168,7 +169,8 @@ def pareto_front(family: Family, cost: str) -> list[OnFront]:
     for c in sorted(priced, key=lambda c: (c.metrics[cost].centre, -c.metrics["test_accuracy"].centre)):
         cheaper = front[-1].configuration if front else None
         if cheaper is None:
-            front.append(OnFront(c, None))
+            front.append(OnFront(c))
         elif c.metrics["test_accuracy"].centre > cheaper.metrics["test_accuracy"].centre:
-            front.append(OnFront(c, family.beside(c, cheaper).differs))
+            dearer = min(c.metrics[cost].values) > max(cheaper.metrics[cost].values)
+            front.append(OnFront(c, family.beside(c, cheaper).differs, dearer))
     return front

@@ -37,7 +37,14 @@ def _of(results: Results, family: Family, suffix: str, where: str) -> Iterator[S
         for cost in fronts
     ]
     rows = {cost: charts.cost_rows(priced[cost], members[cost], cost) for cost in fronts}
-    content = {"fronts": fronts, "said": said, "rows": {"rows": rows}, "name": slug(f"cost{suffix}")}
+    doubts = {cost: [doubt(member) for member in front] for cost, front in fronts.items()}
+    content = {
+        "fronts": fronts,
+        "doubts": doubts,
+        "said": said,
+        "rows": {"rows": rows},
+        "name": slug(f"cost{suffix}"),
+    }
     yield Section(slug(f"cost{suffix}"), f"Accuracy against cost{where}", "cost", content, plots)
 
 
@@ -45,7 +52,16 @@ def in_words(front: list[OnFront], cost: str) -> str:
     metric = METRICS[cost]
     members = (
         f"{m.configuration.label}, {spread(m.configuration.metrics['test_accuracy'], 'test_accuracy')} at "
-        f"{spread(m.configuration.metrics[cost], cost)}"
+        f"{spread(m.configuration.metrics[cost], cost)}{doubt(m)}"
         for m in front
     )
     return f"By {metric.title.lower()}, nothing else is both cheaper and better: " + "; ".join(members)
+
+
+def doubt(member: OnFront) -> str:
+    """Say in what a member of a front cannot be told from the one before."""
+    said = [
+        *([] if member.better else ["not told apart in accuracy from the one before"]),
+        *([] if member.dearer else ["their times overlap"]),
+    ]
+    return f" ({'; '.join(said)})" if said else ""
