@@ -147,4 +147,4 @@ def test_tables_with_nothing_in_common_are_no_success(
     for other in (1, 2):
         call = ("compare", tmp_path / "0.parquet", tmp_path / f"{other}.parquet", "--fail-on", "regression")
         assert "have no configuration in common that has a record" in fails(*call)
-    assert "cannot be read: Is a directory" in fails("compare", tmp_path / "0.parquet", tmp_path)
+    assert "is a folder; give a file" in fails("compare", tmp_path / "0.parquet", tmp_path)

@@ -41,7 +41,7 @@ def test_an_open_pair_says_its_seeds_and_their_hours() -> None:
     assert list(question.missing.values()) == [list(range(3, question.seeds))] * 2
     told = text(results(0.72, 0.7), 0.005, 20)
     runs = 2 * (question.seeds - 3)
-    assert f"{question.seeds} seeds of each; {runs} more runs, about {runs} h" in told
+    assert f"{question.seeds} seeds of each; {runs} more runs, about {runs}.0 h" in told
 
 
 def test_a_difference_that_is_not_worth_telling_asks_for_more() -> None:

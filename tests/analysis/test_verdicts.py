@@ -326,3 +326,8 @@ def test_the_verb_prints_each_claim_and_counts_them(
     assert said.splitlines()[-1].startswith("2 verdicts: ")
     assert "(our question, not counted)" in said
     assert counts(judged.outcomes)["not run"] == 1
+
+
+def test_no_claims_are_no_count_of_nothing() -> None:
+    plan, table = synthetic()
+    assert text_table(judge_plan(plan, table)) == "no verdict is counted: the plan has no claims of others"

@@ -1,5 +1,6 @@
 """What every verb does with a wrong call, a system that refuses and a signal: one line, and no traceback."""
 
+import argparse
 import os
 import re
 import signal
@@ -8,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cifarbench.cli import plan
-from cifarbench.cli.parser import main
+from cifarbench.cli.arguments import a_file, a_folder, a_path, output_file, output_folder
+from cifarbench.cli.parser import VERBS, main, parser
 
+PATHS = (a_file, a_folder, a_path, output_file, output_folder)
 CONFIG = "studies: [{name: a, title: A, runs: [{}]}]"
 
 
@@ -31,7 +35,62 @@ def test_what_the_system_refuses_is_one_line(config: Path, fails: Callable[..., 
     assert "File name too long" in fails("plan", config, "--runs", long)
     assert "File name too long" in fails("status", config, "--runs", long)
     assert "File name too long" in fails("plan", config, "--output", long)
-    assert "File exists" in fails("plan", config, "--output", config / "plan.json")
+
+
+def actions(verb: str) -> list[argparse.Action]:
+    """Return the arguments of a verb."""
+    root = parser([verb])
+    [verbs] = [action.choices for action in root._actions if action.dest == "verb"]
+    return list(verbs[verb]._actions)  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_path_is_an_empty_word(verb: str) -> None:
+    for action in actions(verb):
+        assert action.type is not Path, f"{action.dest}: a_file, a_folder or a_path of cli/arguments.py"
+        if action.type in PATHS:
+            with pytest.raises(argparse.ArgumentTypeError, match=r"^'' is not allowed: it must be a path$"):
+                action.type("")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_where_nothing_can_be_written_is_said_before_the_work(verb: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for output in (action for action in actions(verb) if action.dest == "output"):
+        read: Any = output.type
+        kind, wrong = ("file", tmp_path) if read is output_file else ("folder", file)
+        for path, why in ((wrong, f"; give a {kind}$"), (file / "below", f"lies below a file, {file}; ")):
+            with pytest.raises(argparse.ArgumentTypeError, match=why):
+                read(str(path))
+        assert read(str(tmp_path / "new/place")) == tmp_path / "new/place"
+        assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_this_user_may_not_change_is_no_place_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root may change all
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{tmp_path} is not yours to change$"):
+        output_file(str(tmp_path / "new/file"))
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(config: Path, fails: Callable[..., str]) -> None:
+    assert "--runs: 'c.yaml' is a file; give a folder" in fails("plan", config, "--runs", "c.yaml")
+    assert "table: '.' is a folder; give a file" in fails("seeds", ".")
+    Path("runs").mkdir()
+    assert main(["plan", str(config), "--runs", "runs", "--output", "new/plan.json"]) == 0
+
+
+def test_numbers_out_of_bounds_are_one_line(fails: Callable[..., str]) -> None:
+    for port in ("0", "65536", "-1", "80.5", ""):
+        assert f"--port: {port!r} is not allowed: it must be from 1 to 65535" in fails(
+            "app", f"--port={port}"
+        )
+    for verb, flag in (("bench", "--seconds"), ("train", "--checkpoint-minutes")):
+        for number in ("0", "-1", "nan", "inf", "x"):
+            line = fails(verb, f"{flag}={number}")
+            assert f"{flag}: {number!r} is not allowed: it must be a number above 0" in line
 
 
 def test_a_package_that_is_missing_is_named_and_a_fault_of_ours_is_not_hidden(

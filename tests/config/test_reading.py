@@ -20,8 +20,12 @@ def fault_of(folder: Path, text: str) -> str:
 
 
 def test_a_missing_file_and_one_that_is_no_yaml_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none.yaml: cannot be read as YAML: .*No such file"):
+    with pytest.raises(UserError, match=r"none.yaml: cannot be read: No such file or directory$"):
         read(tmp_path / "none.yaml")
+    assert fault_of(tmp_path, "a: 1\n- b") == (
+        "cannot be read as YAML: while parsing a block mapping expected <block end>, "
+        "but found '-' (line 2, column 1)"
+    )
     assert "line 1" in fault_of(tmp_path, "studies: [")
 
 
@@ -99,5 +103,5 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="it is no regular file; give one, or - for a pipe"):
             read(path)
     (tmp_path / "latin").write_bytes("title: é".encode("latin-1"))
-    with pytest.raises(UserError, match="latin: cannot be read as YAML: 'utf-8' codec"):
+    with pytest.raises(UserError, match="latin: cannot be read as YAML: it is no text in UTF-8"):
         read(tmp_path / "latin")

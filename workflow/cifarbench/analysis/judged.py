@@ -17,6 +17,7 @@ from cifarbench.analysis.verdicts import Support, Verdict, counts, evidence, jud
 from cifarbench.plan.claims import Claim
 from cifarbench.plan.plan import Plan
 from cifarbench.records.metrics import METRICS
+from cifarbench.words import count
 
 
 class Judged(NamedTuple):
@@ -70,10 +71,12 @@ def text_table(judged: Judged) -> str:
         lines += [
             f"{'':<11} published {figures}, in {group.project}; {group.ruling.reason}{needs(group.ruling)}"
         ]
+    if not judged.outcomes:
+        return "\n".join([*lines, "no verdict is counted: the plan has no claims of others"])
     counted = counts(judged.outcomes)
     told = ", ".join(f"{number} {outcome}" for outcome, number in counted.items() if number)
     chance = f"{wrong_by_chance(judged.outcomes):.1f} of those decided would be wrong by chance"
-    return "\n".join([*lines, f"{len(judged.outcomes)} verdicts: {told}; {chance}"])
+    return "\n".join([*lines, f"{count(len(judged.outcomes), 'verdict')}: {told}; {chance}"])
 
 
 def _claim_lines(verdict: Verdict) -> list[str]:

@@ -9,7 +9,7 @@ import yaml
 from cifarbench.analysis.contrasts import Contrast, contrasts
 from cifarbench.analysis.power import MOST
 from cifarbench.analysis.results import Results
-from cifarbench.words import count
+from cifarbench.words import count, duration
 
 
 class Question(NamedTuple):
@@ -31,11 +31,11 @@ class Costs:
             for c in family.configurations
         }
 
-    def hours(self, missing: dict[str, list[int]]) -> float | None:
-        """Return the hours that runs take one after another; None if one of them has no record to go by."""
+    def seconds(self, missing: dict[str, list[int]]) -> float | None:
+        """Return how long runs take one after another; None if one of them has no record to go by."""
         if not missing.keys() <= self._seconds.keys():
             return None
-        return sum(len(seeds) * self._seconds[key] for key, seeds in missing.items()) / 3600
+        return sum(len(seeds) * self._seconds[key] for key, seeds in missing.items())
 
 
 def open_questions(results: Results, smallest: float) -> list[Question]:
@@ -117,7 +117,7 @@ def text(results: Results, smallest: float, most: int) -> str:
         return "\n".join([*lines, f"none of them is decided by {count(most, 'seed')} or fewer; see --most"])
     decided = f"{count(len(within), 'question')} of up to {count(most, 'seed')}"
     runs = count(sum(map(len, wanted.values())), "run")
-    told = f"# {decided}: {runs}{_hours(costs.hours(wanted))}; put this under `studies:`"
+    told = f"# {decided}: {runs}{_time(costs.seconds(wanted))}; put this under `studies:`"
     return "\n".join([*lines, "", told, study(results, wanted)])
 
 
@@ -125,11 +125,11 @@ def _line(question: Question, costs: Costs) -> str:
     if question.seeds is None:
         return f"{question.what}: not decided by {MOST:,} seeds of each"
     runs = count(sum(map(len, question.missing.values())), "more run")
-    return f"{question.what}: {question.seeds} seeds of each; {runs}{_hours(costs.hours(question.missing))}"
+    return f"{question.what}: {question.seeds} seeds of each; {runs}{_time(costs.seconds(question.missing))}"
 
 
-def _hours(hours: float | None) -> str:
-    return ", of which none was timed" if hours is None else f", about {hours:.2g} h"
+def _time(seconds: float | None) -> str:
+    return ", of which none was timed" if seconds is None else f", about {duration(seconds)}"
 
 
 def study(results: Results, wanted: dict[str, list[int]]) -> str:

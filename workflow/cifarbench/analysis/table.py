@@ -30,6 +30,7 @@ from cifarbench.records.folder import ADOPTED, LOG, PREDICTIONS, RECORD
 from cifarbench.records.older import VERSION, upgraded_table
 from cifarbench.records.record import Evaluation, Kept, Record, read_record
 from cifarbench.sweep.status import without_record
+from cifarbench.words import count
 
 MISSING, BROKEN = "missing", "broken"
 LINES, LINE_LENGTH = 5, 300  # of a log that the table keeps
@@ -188,7 +189,7 @@ def read_results(plan: Plan, path: Path) -> pd.DataFrame:
     foreign = table[~known & (table["status"] != MISSING)]["run"].tolist()
     if foreign:
         raise UserError(
-            f"{path}: holds {len(foreign)} records of runs that the plan does not have, such as "
+            f"{path}: holds {count(len(foreign), 'record')} of runs that the plan does not have, such as "
             f"{foreign[0]!r}; give the plan that they were made from, or collect again with this one"
         )
     new = [missing(run, "waiting", None) for name, run in planned.items() if name not in set(table["run"])]

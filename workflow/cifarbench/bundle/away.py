@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from cifarbench.bundle.images import have_images
 from cifarbench.bundle.results import restore_results, write_results
-from cifarbench.bundle.task import TASK, Task, Training, minutes
+from cifarbench.bundle.task import TASK, Task, Training, positive
 from cifarbench.config.ids import run_id
 from cifarbench.errors import PrintableFormatter, UserError, in_words, printable
 from cifarbench.records.folder import PACKED, RECORD, WEIGHTS
@@ -68,7 +68,7 @@ def parser(task: Task, program: str) -> argparse.ArgumentParser:
         f"may be given several times, for {', '.join(task.datasets)}",
     )
     found.add_argument("--output", type=file, default=Path("back.zip"), help="zip to write and to go on from")
-    found.add_argument("--minutes", type=minutes, default=task.minutes, help="save and stop after so long")
+    found.add_argument("--minutes", type=positive, default=task.minutes, help="save and stop after so long")
     found.add_argument("--threads", type=int, default=1, choices=range(1, 1025), metavar="N")
     found.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="stop if it is not there"

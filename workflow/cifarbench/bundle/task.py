@@ -53,8 +53,8 @@ class Task(_Part):
     runs: list[Training]
 
 
-def minutes(text: str) -> float:
-    """Read a number of minutes, for argparse."""
+def positive(text: str) -> float:
+    """Read a number above 0, for argparse."""
     try:
         value = float(text)
     except ValueError:

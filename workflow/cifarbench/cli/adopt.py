@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from yaml import YAMLError
 
 from cifarbench.analysis.adopt import adopt, choose, here
-from cifarbench.cli.arguments import add_data, add_runs, say
+from cifarbench.cli.arguments import a_file, add_data, add_runs, say
 from cifarbench.config.benchmark import Known
 from cifarbench.config.reading import load
 from cifarbench.errors import UserError, explain
@@ -24,7 +24,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         nargs="+",
         help="table, zip, tar or folder of runs; as in a config also '{table: PATH, times: shared}'",
     )
-    verb.add_argument("--plan", type=Path, default=Path("results/plan.json"), help="file that `plan` wrote")
+    verb.add_argument("--plan", type=a_file, default=Path("results/plan.json"), help="file that `plan` wrote")
     add_runs(verb)
     add_data(verb)
     verb.add_argument(

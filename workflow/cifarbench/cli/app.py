@@ -5,14 +5,14 @@ example: cifarbench app --run all --port 7860
 
 import argparse
 
-from cifarbench.cli.arguments import add_trained, at_least_one
+from cifarbench.cli.arguments import add_trained, port
 from cifarbench.errors import need_extra
 from cifarbench.use.runs import ALL, choose
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     add_trained(verb)
-    verb.add_argument("--port", type=at_least_one, help="port (default: the first free one from 7860)")
+    verb.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
 
 
 def run(args: argparse.Namespace) -> None:

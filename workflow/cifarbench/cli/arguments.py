@@ -1,12 +1,14 @@
 """What several verbs share: the parser, the arguments of a training, and how a config is read."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cifarbench.bundle.task import positive
 from cifarbench.config.benchmark import TRACKERS, Config, locate, parse
 from cifarbench.config.flags import add_knobs
 from cifarbench.config.reading import read
@@ -16,6 +18,7 @@ from cifarbench.training.stopping import Interrupted, on_stop, stop_now
 
 INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: try again
 MOST_THREADS = 1024
+HIGHEST_PORT = 65535
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +37,48 @@ def say(text: str) -> None:
     print(printable(text))
 
 
+def a_path(text: str) -> Path:
+    """Read a path, for argparse. Without this an empty word, as of a variable that is not set, is `.`."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not allowed: it must be a path")
+    return Path(text)
+
+
+def a_file(text: str) -> Path:
+    """Read the path of a file, for argparse, which need not be there; `-` and pipes are files."""
+    found = a_path(text)
+    if found.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; give a file")
+    return found
+
+
+def a_folder(text: str) -> Path:
+    """Read the path of a folder, for argparse, which need not be there."""
+    found = a_path(text)
+    if found.exists() and not found.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file; give a folder")
+    return found
+
+
+def output_file(text: str) -> Path:
+    """Read where a file is to be written, for argparse: said before the work, not after an hour of it."""
+    return writable(a_file(text))
+
+
+def output_folder(text: str) -> Path:
+    return writable(a_folder(text))
+
+
+def writable(output: Path) -> Path:
+    """Refuse what lies below a file, or in a folder that this user may not change."""
+    there = next(above for above in output.absolute().parents if above.exists())
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"'{output}' lies below a file, {there}; choose another folder")
+    if not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"'{output}' cannot be written: {there} is not yours to change")
+    return output
+
+
 def threads(text: str) -> int:
     """Read a number of threads, for argparse; many more than there are processors crash PyTorch."""
     count = at_least_one(text)
@@ -46,6 +91,13 @@ def at_least_one(text: str) -> int:
     """Read a whole number of 1 or more, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be a whole number of 1 or more")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Read a TCP port, for argparse."""
+    if not (text.isdecimal() and 0 < int(text) <= HIGHEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: it must be from 1 to {HIGHEST_PORT}")
     return int(text)
 
 
@@ -74,15 +126,17 @@ def plan_of(config: Path) -> Plan:
 
 
 def add_plan(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("plan", type=Path, help="file that `plan` wrote")
+    verb.add_argument("plan", type=a_file, help="file that `plan` wrote")
 
 
 def add_table(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("table", type=Path, help="file that `collect` wrote")
+    verb.add_argument("table", type=a_file, help="file that `collect` wrote")
 
 
 def add_runs(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--runs", type=Path, default=Path("results/runs"), help="folder with one folder a run")
+    verb.add_argument(
+        "--runs", type=a_folder, default=Path("results/runs"), help="folder with one folder a run"
+    )
 
 
 def add_trained(verb: argparse.ArgumentParser) -> None:
@@ -101,7 +155,7 @@ def add_trained(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--model-file",
         dest="model_files",
-        type=Path,
+        type=a_file,
         action="append",
         default=[],
         help="Python file of a model of your own; may be given several times, each run finds its own",
@@ -109,23 +163,32 @@ def add_trained(verb: argparse.ArgumentParser) -> None:
 
 
 def add_data(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    verb.add_argument("--data", type=a_folder, default=Path("data"), help="folder with one folder a data set")
 
 
 def add_rounds(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--rounds", type=at_least_one, default=3, help="times that all is measured (default: 3)"
     )
-    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    add_output(verb, "JSON file to write")
+
+
+def add_output(verb: argparse.ArgumentParser, help: str) -> None:
+    """Add the file that a verb writes."""
+    verb.add_argument("--output", type=output_file, required=True, help=help)
+
+
+def add_output_folder(verb: argparse.ArgumentParser, help: str = "folder to write") -> None:
+    verb.add_argument("--output", type=output_folder, required=True, help=help)
 
 
 def add_training(verb: argparse.ArgumentParser) -> None:
     """Add how to train, which does not change what comes out."""
-    verb.add_argument("--data", type=Path, required=True, help="folder that `normalise` wrote")
+    verb.add_argument("--data", type=a_folder, required=True, help="folder that `normalise` wrote")
     verb.add_argument("--threads", type=threads, default=1, help="processor threads to use (default: 1)")
     verb.add_argument(
         "--checkpoint-minutes",
-        type=float,
+        type=positive,
         default=5,
         help="save how far the training is this often; the same command goes on from there (default: 5)",
     )
@@ -151,7 +214,7 @@ def listeners(args: argparse.Namespace, folder: Path) -> list[Any]:
 
 def add_run(verb: argparse.ArgumentParser) -> None:
     """Add what to train."""
-    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
+    verb.add_argument("--model-file", type=a_file, help="Python file of a model of your own")
     add_knobs(verb, without=("dataset",))  # what --data holds has a name
 
 

@@ -4,10 +4,9 @@ example: cifarbench bench --models lenet5 --output results/bench.json
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.bench.training import MODELS, bench
-from cifarbench.cli.arguments import at_least_one, threads
+from cifarbench.cli.arguments import add_output, at_least_one, positive, threads
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -18,12 +17,12 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--rounds", type=at_least_one, default=3, help="times that each way takes its turn (default: 3)"
     )
-    verb.add_argument("--seconds", type=float, default=4, help="training timed in each turn (default: 4)")
+    verb.add_argument("--seconds", type=positive, default=4, help="training timed in each turn (default: 4)")
     verb.add_argument("--threads", type=threads, default=2, help="processor threads to use (default: 2)")
     verb.add_argument(
         "--profile", action="store_true", help="also tell where the time of the fastest way goes"
     )
-    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    add_output(verb, "JSON file to write")
 
 
 def run(args: argparse.Namespace) -> None:

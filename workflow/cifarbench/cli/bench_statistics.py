@@ -4,10 +4,9 @@ example: cifarbench bench-statistics --output results/bench-statistics.md
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.simulation_tables import simulated
-from cifarbench.cli.arguments import at_least_one
+from cifarbench.cli.arguments import add_output, at_least_one
 from cifarbench.files import write_text
 
 
@@ -15,7 +14,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--trials", type=at_least_one, default=2000, help="families drawn for each figure (default: 2000)"
     )
-    verb.add_argument("--output", type=Path, required=True, help="Markdown file to write")
+    add_output(verb, "Markdown file to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from cifarbench.bundle.home import done_here, most_telling_first, write_bundle
-from cifarbench.bundle.task import minutes
-from cifarbench.cli.arguments import add_data, add_runs, config_in, say
+from cifarbench.bundle.task import positive
+from cifarbench.cli.arguments import a_file, add_data, add_output, add_runs, config_in, say
 from cifarbench.errors import UserError, suggest
 from cifarbench.plan.looks import standing
 from cifarbench.plan.plan import Plan, make_plan
@@ -16,11 +16,11 @@ from cifarbench.words import count
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("config", type=Path, help="YAML file, or - for standard input")
-    verb.add_argument("--output", type=Path, required=True, help="file to write, such as away.pyz")
+    verb.add_argument("config", type=a_file, help="YAML file, or - for standard input")
+    add_output(verb, "file to write, such as away.pyz")
     verb.add_argument("--model", action="append", help="only runs of this model; may be given several times")
     verb.add_argument(
-        "--minutes", type=minutes, help="save and stop after so long, unless told otherwise there"
+        "--minutes", type=positive, help="save and stop after so long, unless told otherwise there"
     )
     verb.add_argument("--with-data", action="store_true", help="carry the images, too")
     add_runs(verb)

@@ -4,10 +4,9 @@ example: cifarbench collect results/plan.json --output results/runs.parquet
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.table import collect
-from cifarbench.cli.arguments import add_plan, add_runs
+from cifarbench.cli.arguments import add_output, add_plan, add_runs
 from cifarbench.cli.progress import RUNS, working
 from cifarbench.plan.stored import read_plan
 
@@ -15,7 +14,7 @@ from cifarbench.plan.stored import read_plan
 def arguments(verb: argparse.ArgumentParser) -> None:
     add_plan(verb)
     add_runs(verb)
-    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    add_output(verb, "Parquet file to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -5,18 +5,17 @@ example: cifarbench compare before.parquet results/runs.parquet --fail-on regres
 
 import argparse
 import sys
-from pathlib import Path
 
 from cifarbench.analysis.compare import MARGIN, compare, text_table
 from cifarbench.analysis.table import read_table
-from cifarbench.cli.arguments import points, say
+from cifarbench.cli.arguments import a_file, points, say
 from cifarbench.errors import UserError
 from cifarbench.records.verified import read_verified
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("before", type=Path, help="table that `collect` wrote")
-    verb.add_argument("after", type=Path, help="another one")
+    verb.add_argument("before", type=a_file, help="table that `collect` wrote")
+    verb.add_argument("after", type=a_file, help="another one")
     verb.add_argument(
         "--margin",
         type=points,

@@ -7,13 +7,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from cifarbench.cli.arguments import plan_of, say
+from cifarbench.cli.arguments import a_file, plan_of, say
 from cifarbench.sweep.doctor import examine, in_lines
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "config", type=Path, nargs="?", default=Path("config.yaml"), help="YAML file (default: config.yaml)"
+        "config", type=a_file, nargs="?", default=Path("config.yaml"), help="YAML file (default: config.yaml)"
     )
 
 

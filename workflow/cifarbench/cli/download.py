@@ -4,8 +4,8 @@ example: cifarbench download --url https://example.org/a.zip --sha256 2c26... --
 """
 
 import argparse
-from pathlib import Path
 
+from cifarbench.cli.arguments import add_output
 from cifarbench.cli.progress import BYTES, working
 from cifarbench.data.download import download
 
@@ -17,7 +17,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     checksum.add_argument(
         "--checksum", help="the same of any algorithm, as md5:9fb6...; none if there is none"
     )
-    verb.add_argument("--output", type=Path, required=True, help="file to write")
+    add_output(verb, "file to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ example: cifarbench evaluate --weights theirs.pt --model resnet18 --data data/ci
 import argparse
 from pathlib import Path
 
+from cifarbench.cli.arguments import a_file, a_folder, output_folder
 from cifarbench.config.flags import add_knobs, chosen_knobs
 from cifarbench.config.knobs import MODEL_KNOBS, TrainConfig
 from cifarbench.plan.grid import config_of
@@ -18,13 +19,17 @@ DECISIVE = ("model", *MODEL_KNOBS, *OF_BATCH_NORM, *OF_IMAGES, "loss")
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--weights", type=Path, required=True, help="safetensors, or a state dict that torch.save wrote"
+        "--weights", type=a_file, required=True, help="safetensors, or a state dict that torch.save wrote"
     )
-    verb.add_argument("--data", type=Path, default=Path("data/cifar10"), help="folder that `normalise` wrote")
-    verb.add_argument("--mapping", type=Path, help="YAML file: their name of a weight: ours")
-    verb.add_argument("--model-file", type=Path, help="Python file of a model of your own")
     verb.add_argument(
-        "--output", type=Path, help="folder to write (default: results/evaluated/ and the name of the file)"
+        "--data", type=a_folder, default=Path("data/cifar10"), help="folder that `normalise` wrote"
+    )
+    verb.add_argument("--mapping", type=a_file, help="YAML file: their name of a weight: ours")
+    verb.add_argument("--model-file", type=a_file, help="Python file of a model of your own")
+    verb.add_argument(
+        "--output",
+        type=output_folder,
+        help="folder to write (default: results/evaluated/ and the name of the file)",
     )
     add_knobs(verb, without=tuple(name for name in TrainConfig.model_fields if name not in DECISIVE))
 

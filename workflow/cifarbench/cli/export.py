@@ -4,9 +4,8 @@ example: cifarbench export --run best --output exported
 """
 
 import argparse
-from pathlib import Path
 
-from cifarbench.cli.arguments import add_trained
+from cifarbench.cli.arguments import add_output_folder, add_trained
 from cifarbench.errors import UserError, need_extra
 from cifarbench.use.runs import ALL, BEST, choose
 
@@ -17,9 +16,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--hub-layout", action="store_true", help="one folder a run, named as the Hugging Face hub allows"
     )
-    verb.add_argument(
-        "--output", type=Path, required=True, help="folder to write; several runs get one each in it"
-    )
+    add_output_folder(verb, "folder to write; several runs get one each in it")
 
 
 def run(args: argparse.Namespace) -> None:

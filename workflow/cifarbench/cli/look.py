@@ -4,11 +4,10 @@ example: cifarbench look results/plan.json --number 1 --output results/looks/1.j
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.looks import look
 from cifarbench.analysis.table import gathered
-from cifarbench.cli.arguments import add_plan, add_runs, at_least_one
+from cifarbench.cli.arguments import add_output, add_plan, add_runs, at_least_one
 from cifarbench.files import write_text
 from cifarbench.plan.looks import as_of, read_looks
 from cifarbench.plan.stored import read_whole_plan
@@ -18,7 +17,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     add_plan(verb)
     add_runs(verb)
     verb.add_argument("--number", type=at_least_one, required=True, help="of the look, from 1")
-    verb.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    add_output(verb, "JSON file to write")
 
 
 def run(args: argparse.Namespace) -> None:

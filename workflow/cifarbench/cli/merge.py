@@ -4,14 +4,14 @@ example: cifarbench merge reports/runs.parquet results/runs.parquet --output all
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.merge import merge
+from cifarbench.cli.arguments import a_file, add_output
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("tables", type=Path, nargs="+", help="files that `collect` wrote")
-    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write; may be one of them")
+    verb.add_argument("tables", type=a_file, nargs="+", help="files that `collect` wrote")
+    add_output(verb, "Parquet file to write; may be one of them")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -22,12 +22,15 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    import torch
+
     from cifarbench.models.listing import print_layers, print_library, print_models
 
     if args.search and not args.library:
         raise UserError(f"search: {args.search!r} needs --library {' or '.join(LIBRARIES)}")
     if args.library and args.name:
         raise UserError(f"name: {args.name!r} has no use beside --library; remove one")
+    torch.set_num_threads(1)  # one image leaves threads nothing but to wait for each other
     if args.library:
         print_library(args.library, args.search, args.classes, config_of(chosen_knobs(args), None))
         return

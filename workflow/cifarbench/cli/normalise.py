@@ -4,10 +4,10 @@ example: cifarbench normalise --name digits --format digits --output data/digits
 """
 
 import argparse
-from pathlib import Path
 
 from pydantic import ValidationError
 
+from cifarbench.cli.arguments import a_path, add_output_folder
 from cifarbench.cli.progress import working
 from cifarbench.config.benchmark import ReadOptions
 from cifarbench.data.catalogue import CATALOGUE
@@ -21,13 +21,13 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--format", required=True, choices=tuple(CATALOGUE))
     verb.add_argument(
         "--source",
-        type=Path,
+        type=a_path,
         nargs="+",
         default=[],
         help="archive, its several files, or folder; digits need none",
     )
     verb.add_argument("--sha256", help="checksum that the archive must have")
-    verb.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_output_folder(verb)
     for name, field in ReadOptions.model_fields.items():
         default = field.default or ""
         help = f"{field.description} (default: {default or 'all'})"

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-from cifarbench.cli.arguments import Parser, add_run, add_training, listeners, stopping_softly
+from cifarbench.cli.arguments import Parser, add_run, add_training, listeners, output_folder, stopping_softly
 from cifarbench.config.flags import chosen_knobs
 from cifarbench.plan.grid import config_of
 from cifarbench.training.pack import Job
@@ -20,7 +20,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "runs", nargs="+", metavar="RUN", help="the knobs of a run, as one word: '--model lenet5'"
     )
     verb.add_argument(
-        "--output", type=Path, default=Path("results/runs"), help="folder with one folder a run"
+        "--output", type=output_folder, default=Path("results/runs"), help="folder with one folder a run"
     )
     add_training(verb)
 

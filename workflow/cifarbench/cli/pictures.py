@@ -4,11 +4,10 @@ example: cifarbench pictures results/plan.json results/runs.parquet --output res
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import read_table
-from cifarbench.cli.arguments import add_data, add_plan, add_runs, add_table
+from cifarbench.cli.arguments import add_data, add_output, add_plan, add_runs, add_table
 from cifarbench.plan.stored import read_plan
 
 
@@ -17,7 +16,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     add_table(verb)
     add_runs(verb)
     add_data(verb)
-    verb.add_argument("--output", type=Path, required=True, help="Parquet file to write")
+    add_output(verb, "Parquet file to write")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -4,9 +4,8 @@ example: cifarbench plan config.yaml --output results/plan.json
 """
 
 import argparse
-from pathlib import Path
 
-from cifarbench.cli.arguments import add_runs, plan_of, say
+from cifarbench.cli.arguments import a_file, add_runs, output_file, plan_of, say
 from cifarbench.errors import UserError
 from cifarbench.plan.checks import check_sources
 from cifarbench.plan.looks import standing
@@ -16,10 +15,10 @@ from cifarbench.sweep.expectation import in_words, outlook
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("config", type=Path, help="YAML file, or - for standard input")
+    verb.add_argument("config", type=a_file, help="YAML file, or - for standard input")
     add_runs(verb)
     verb.add_argument("--why", action="store_true", help="why each run that would be trained would be")
-    verb.add_argument("--output", type=Path, help="where to write the plan, as JSON")
+    verb.add_argument("--output", type=output_file, help="where to write the plan, as JSON")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from cifarbench.analysis.pictures import pictures
 from cifarbench.analysis.table import collect, read_parquet, read_results, read_table
-from cifarbench.cli.arguments import add_data, add_plan, add_runs
+from cifarbench.cli.arguments import a_file, a_folder, add_data, add_output_folder, add_plan, add_runs
 from cifarbench.plan.plan import Plan
 from cifarbench.plan.stored import read_plan
 from cifarbench.records.evaluated import read_all_evaluated
@@ -24,17 +24,19 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     add_plan(verb)
     verb.add_argument(
         "table",
-        type=Path,
+        type=a_file,
         nargs="?",
         help="file that `collect` wrote (default: collect what is done, and pick the pictures)",
     )
     add_runs(verb)
     add_data(verb)
-    verb.add_argument("--baseline", type=Path, help="another table, to be compared with")
-    verb.add_argument("--pictures", type=Path, help="file that `pictures` wrote, shown if it is there")
-    verb.add_argument("--speed", type=Path, help="file that `bench` wrote, shown if it is there")
-    verb.add_argument("--evaluated", type=Path, help="folder that `evaluate` wrote to, shown if it is there")
-    verb.add_argument("--output", type=Path, required=True, help="folder to write")
+    verb.add_argument("--baseline", type=a_file, help="another table, to be compared with")
+    verb.add_argument("--pictures", type=a_file, help="file that `pictures` wrote, shown if it is there")
+    verb.add_argument("--speed", type=a_file, help="file that `bench` wrote, shown if it is there")
+    verb.add_argument(
+        "--evaluated", type=a_folder, help="folder that `evaluate` wrote to, shown if it is there"
+    )
+    add_output_folder(verb)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -4,20 +4,19 @@ example: cifarbench seeds results/runs.parquet --tell 0.5
 """
 
 import argparse
-from pathlib import Path
 
 from cifarbench.analysis.family import SMALLEST
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.seeds import text
 from cifarbench.analysis.table import read_results
-from cifarbench.cli.arguments import add_table, at_least_one, points, say
+from cifarbench.cli.arguments import a_file, add_table, at_least_one, points, say
 from cifarbench.plan.stored import read_plan
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     add_table(verb)
     verb.add_argument(
-        "--plan", type=Path, help="file that `plan` wrote (default: plan.json beside the table)"
+        "--plan", type=a_file, help="file that `plan` wrote (default: plan.json beside the table)"
     )
     verb.add_argument(
         "--tell",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from cifarbench.cli.arguments import plan_of
+from cifarbench.cli.arguments import a_file, a_folder, plan_of
 from cifarbench.errors import UserError
 from cifarbench.plan.looks import standing
 from cifarbench.plan.stored import read_whole_plan
@@ -22,14 +22,14 @@ from cifarbench.sweep.view import as_json, console_here, show, watch
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "plan",
-        type=Path,
+        type=a_file,
         nargs="?",
         default=Path("results/plan.json"),
         help="file that `plan` wrote, or a config (default: results/plan.json)",
     )
     verb.add_argument(
         "--runs",
-        type=Path,
+        type=a_folder,
         help="folder with one folder a run (default: `runs` beside plan.json, for a config results/runs)",
     )
     how = verb.add_mutually_exclusive_group()

@@ -4,15 +4,14 @@ example: cifarbench track results --to tensorboard
 """
 
 import argparse
-from pathlib import Path
 
-from cifarbench.cli.arguments import add_data
+from cifarbench.cli.arguments import a_folder, add_data
 from cifarbench.config.benchmark import TRACKERS
 from cifarbench.words import count
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("results", type=Path, help="folder of a sweep, or of runs")
+    verb.add_argument("results", type=a_folder, help="folder of a sweep, or of runs")
     verb.add_argument(
         "--to",
         dest="trackers",

@@ -5,15 +5,14 @@ example: cifarbench train --model lenet5 --seed 1 --data data/digits --validatio
 
 import argparse
 from contextlib import nullcontext
-from pathlib import Path
 
-from cifarbench.cli.arguments import add_run, add_training, listeners, stopping_softly
+from cifarbench.cli.arguments import add_output_folder, add_run, add_training, listeners, stopping_softly
 from cifarbench.config.flags import chosen_knobs
 from cifarbench.plan.grid import config_of
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_output_folder(verb)
     add_training(verb)
     add_run(verb)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cifarbench.analysis.known import read_known
 from cifarbench.analysis.table import records_in
-from cifarbench.cli.arguments import config_in
+from cifarbench.cli.arguments import a_folder, a_path, add_data, config_in
 from cifarbench.cli.progress import RUNS, working
 from cifarbench.errors import UserError
 from cifarbench.models.catalogue import BUILTIN_MODELS
@@ -31,7 +31,7 @@ OUTCOMES = {
 def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "what",
-        type=Path,
+        type=a_path,
         nargs="?",
         default=Path("results/plan.json"),
         help="plan, table that `collect` wrote, archive of runs, or a config, if it has models of its own "
@@ -39,10 +39,10 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--runs",
-        type=Path,
+        type=a_folder,
         help="folder with one folder a run (default: `runs` beside plan.json, for a config results/runs)",
     )
-    verb.add_argument("--data", type=Path, default=Path("data"), help="folder with one folder a data set")
+    add_data(verb)
     verb.add_argument("--again", action="store_true", help="also what the code here has replayed already")
 
 

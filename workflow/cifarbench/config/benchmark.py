@@ -159,7 +159,8 @@ class Config(_Strict):
 def parse(data: Any, where: str = "config") -> Config:
     """Check a config that has been read from YAML. Raise UserError with a line for each fault."""
     if not isinstance(data, Mapping):
-        raise UserError(f"{where}: {shown(data)} is not allowed: it must be a mapping with the key 'studies'")
+        found = "an empty file" if data is None else shown(data)
+        raise UserError(f"{where}: {found} is not allowed: it must be a mapping with the key 'studies'")
     try:
         return Config.model_validate(data)
     except ValidationError as error:

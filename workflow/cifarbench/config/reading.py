@@ -22,10 +22,23 @@ def read(path: Path) -> Any:
     """
     try:
         return load(read_text(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: cannot be read as YAML: it is no text in UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        raise UserError(f"{path}: cannot be read as YAML: {_marked(error)}") from None
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise UserError(f"{path}: cannot be read as YAML: it is nested too deeply") from None
+
+
+def _marked(error: yaml.MarkedYAMLError) -> str:
+    """Say what the parser found and where, without the lines of the file that it shows."""
+    mark = error.problem_mark or error.context_mark
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return " ".join(filter(None, [error.context, error.problem])) + place
 
 
 def read_text(path: Path) -> str:
