@@ -46,8 +46,9 @@ def test_what_is_verified_goes_with_the_runs(halves: list[Path], tmp_path: Path)
     output = tmp_path / "merged" / "all.parquet"
     assert main(["merge", *map(str, halves), "--output", str(output)]) == 0
     before, after = (found.by_run() for found in (verified, read_verified(output.parent)))
+    runs = set(read_table(output)["run"])
     assert {key: (v.outcome, v.date) for key, v in after.items()} == {
-        key: (v.outcome, v.date) for key, v in before.items() if key[0] in set(read_table(output)["run"])
+        key: (v.outcome, v.date) for key, v in before.items() if key[0] in runs
     }
 
     # What was found later stays.

@@ -115,9 +115,10 @@ def repetitions(done: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     Raise UserError for two records of a run that should be the same and are not.
     """
     found = {}
-    for run, group in done[done["run"].duplicated(keep=False)].groupby("run", sort=False):
-        rows = group.drop_duplicates([*RESULT, "finished"])
-        sources, (first, *others) = rows["source"].tolist(), records_in(rows)
+    rows = done[done["run"].duplicated(keep=False)].drop_duplicates(["run", *RESULT, "finished"])
+    rows = rows.assign(record=records_in(rows))
+    for run, group in rows.groupby("run", sort=False):
+        sources, (first, *others) = group["source"].tolist(), group["record"]
         for source, other in zip(sources[1:], others, strict=True):
             if not may_differ(first, other):
                 one, two = (f"{record.final.test.top1:.4f} in" for record in (first, other))
