@@ -120,7 +120,7 @@ LEFT_OUT = (
 LESS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 ROUNDING: dict[str, tuple[dict[str, str], int, str]] = {
-    "two threads": ({}, 2, "contiguous"),
+    "two threads": ({"OMP_WAIT_POLICY": "passive"}, 2, "contiguous"),  # waiting costs less
     "channels_last": ({}, 1, "channels_last"),
     "AVX2": (AVX2, 1, "contiguous"),
     "no vectors": (LESS, 1, "contiguous"),

@@ -19,17 +19,20 @@ from helpers.repository import SMALL
 from helpers.training import flat
 
 CPU = torch.device("cpu")
-KNOBS = {"model": "baseline", "flip": True, "crop_padding": 2, "dropout": 0.5, "batch_size": 500, "epochs": 1}
+KNOBS = {
+    **{"model": "baseline", "flip": True, "crop_padding": 2, "dropout": 0.5},
+    **{"validation_images": 20, "batch_size": 30, "epochs": 1},
+}
 
 
-def engine_for(digits: Path, checkpoint: Checkpoint | None = None, **knobs: object) -> Engine:
+def engine_for(few: Path, checkpoint: Checkpoint | None = None, **knobs: object) -> Engine:
     config = TrainConfig(**{**SMALL, **KNOBS, **knobs})
     torch.manual_seed(stream_seed(config.seed, "weights"))
-    return Engine(config, load(digits, config, CPU), build_model(config, 10), CPU, checkpoint)
+    return Engine(config, load(few, config, CPU), build_model(config, 10), CPU, checkpoint)
 
 
-def trained(digits: Path, warm: bool, **knobs: object) -> Tensor:
-    engine = engine_for(digits, **knobs)
+def trained(few: Path, warm: bool, **knobs: object) -> Tensor:
+    engine = engine_for(few, **knobs)
     if warm:
         engine.warm_up()
     engine.fit()
@@ -40,21 +43,21 @@ def trained(digits: Path, warm: bool, **knobs: object) -> Tensor:
 @pytest.mark.parametrize(
     "knobs", [{"mixup": 1}, {"cutmix": 1}, {"ema_decay": 0.9}, {"gradient_clip": 1}], ids=str
 )
-def test_of_every_part_of_a_recipe(digits: Path, knobs: dict[str, object]) -> None:
-    assert trained(digits, True, **knobs).equal(trained(digits, False, **knobs))
+def test_of_every_part_of_a_recipe(few: Path, knobs: dict[str, object]) -> None:
+    assert trained(few, True, **knobs).equal(trained(few, False, **knobs))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_of_every_optimizer(digits: Path, name: str) -> None:
+def test_of_every_optimizer(few: Path, name: str) -> None:
     knobs = {"optimizer": name, "learning_rate": 2**-7, "conventions": "keras"}
     knobs |= {"momentum": 0.9} if "momentum" in OPTIMIZERS[name].reads else {}
-    assert trained(digits, True, **knobs).equal(trained(digits, False, **knobs))
+    assert trained(few, True, **knobs).equal(trained(few, False, **knobs))
 
 
-def test_of_one_whose_state_begins_with_ones(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_one_whose_state_begins_with_ones(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nadam = optimizers.Kind(optim.NAdam, {"eps": "optimizer_eps"})
     monkeypatch.setitem(optimizers.OPTIMIZERS, "adam", nadam)
-    assert trained(digits, True).equal(trained(digits, False))
+    assert trained(few, True).equal(trained(few, False))
 
 
 class Counting(nn.Module):
@@ -70,13 +73,13 @@ class Counting(nn.Module):
         return x * (1 + 0.01 * self.calls)
 
 
-def test_of_a_model_whose_buffers_are_not_saved_with_its_weights(digits: Path) -> None:
+def test_of_a_model_whose_buffers_are_not_saved_with_its_weights(few: Path) -> None:
     ends = []
     for warm in (True, False):
-        config = TrainConfig(**SMALL)
+        config = TrainConfig(**{**SMALL, "validation_images": 20})
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10), Counting())
-        engine = Engine(config, load(digits, config, CPU), model, CPU)
+        engine = Engine(config, load(few, config, CPU), model, CPU)
         if warm:
             engine.warm_up()
         engine.fit()
@@ -84,27 +87,27 @@ def test_of_a_model_whose_buffers_are_not_saved_with_its_weights(digits: Path) -
     assert ends[0].equal(ends[1])
 
 
-def test_after_a_checkpoint(digits: Path, tmp_path: Path) -> None:
+def test_after_a_checkpoint(few: Path, tmp_path: Path) -> None:
     ends = []
     for warm in (True, False):
         checkpoint = Checkpoint(tmp_path / str(warm), {}, 1e9)
-        first = engine_for(digits, checkpoint)
+        first = engine_for(few, checkpoint)
         checkpoint.stop_asked = True
         with pytest.raises(Interrupted):
             first.fit()
-        second = engine_for(digits, Checkpoint(tmp_path / str(warm), {}, 1e9))
+        second = engine_for(few, Checkpoint(tmp_path / str(warm), {}, 1e9))
         assert second.progress.steps == 1
         if warm:
             second.warm_up()
         second.fit()
         ends.append(flat(second.model))
     assert ends[0].equal(ends[1])
-    assert ends[0].equal(trained(digits, False)[: len(ends[0])].float())
+    assert ends[0].equal(trained(few, False)[: len(ends[0])].float())
 
 
 @pytest.mark.parametrize("resumed", [True, False])
 def test_an_optimizer_whose_fast_way_fails_goes_on_without(
-    digits: Path,
+    few: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -117,10 +120,10 @@ def test_an_optimizer_whose_fast_way_fails_goes_on_without(
     if checkpoint:
         checkpoint.stop_asked = True
         with pytest.raises(Interrupted):
-            engine_for(digits, checkpoint).fit()
+            engine_for(few, checkpoint).fit()
         checkpoint.stop_asked = False
     monkeypatch.setattr(torch, "_fused_adam_", fails)
-    engine = engine_for(digits, checkpoint)
+    engine = engine_for(few, checkpoint)
     assert engine.optimizers.way == "fused"
     engine.warm_up()
     engine.fit()
@@ -128,5 +131,5 @@ def test_an_optimizer_whose_fast_way_fails_goes_on_without(
     assert caplog.text.count("fast way fails here (no kernel image is available)") == 1
     monkeypatch.undo()
     ours = flat(engine.model)
-    theirs = trained(digits, False)[: len(ours)].float()
+    theirs = trained(few, False)[: len(ours)].float()
     assert (ours - theirs).norm() < 1e-3 * theirs.norm()
