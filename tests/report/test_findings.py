@@ -229,3 +229,17 @@ def test_a_warning_names_what_collapses_or_else_what_costs_most() -> None:
     table.loc[[0, 1], "final.test.top1"] = [0.3, 0.2]
     text = Text(page_of(plan, table)).text
     assert "Not this lenet5, learning rate 0.001 Two of five runs collapsed to 30.0 % and 20.0 %" in text
+
+
+def test_no_card_warns_of_what_another_advises() -> None:
+    plan, table = synthetic(configurations=3)
+    table["final.test.top1"] = [0.9, 0.1, 0.1, 0.5, 0.501, 0.502, 0.4, 0.41, 0.42]
+    text = Text(page_of(plan, table)).text
+    assert "Not this lenet5, learning rate 0.001 Two of three runs collapsed" in text
+    assert "Best for little" not in text  # the same would be the fastest
+    assert "; 9 runs are planned." in text
+    table["final.test.top1"] = [0.3, 0.301, 0.302, 0.5, 0.501, 0.502, 0.6, 0.601, 0.602]
+    table["seconds.train"] = [1.0, 1.1, 1.2, 9.0, 9.1, 9.2, 9.5, 9.6, 9.7]
+    text = Text(page_of(plan, table)).text
+    assert "Best for little lenet5, learning rate 0.001 30.1 ± 0.2 %" in text
+    assert "Not this lenet5, learning rate 0.002 50.1 %" in text

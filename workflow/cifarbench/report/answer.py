@@ -98,7 +98,7 @@ def _compared(results: Results) -> str:
     ]
     return (
         f"{count(len(results.done), 'run')} of {count(len(results.ranked), 'configuration')} on "
-        f"{' and '.join(data)}; {count(len(results.plan.runs), 'run')} are planned."
+        f"{' and '.join(data)}; {count(len(results.plan.runs), 'run is', 'runs are')} planned."
     )
 
 

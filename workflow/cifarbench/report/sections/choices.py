@@ -1,6 +1,6 @@
 """What to use: the most accurate, the best for little, and what not to do, each by a stated rule."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from math import log
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from cifarbench.report.words import about, few, percent, points, spread
 from cifarbench.words import listed
 
 PLACE = 10
+MANY = 2  # collapsed runs of a configuration, from which it is warned of
 WORTH = 1.5  # times faster than the most accurate, from which less accuracy is worth a card
 
 
@@ -44,17 +45,19 @@ def sections(results: Results) -> Iterator[Section]:
 def of_dataset(results: Results, dataset: str) -> list[Card | None]:
     family, contenders = results.families[dataset], results.contenders[dataset]
     names = {c.key: c for c in family.configurations}  # as the whole table calls them
-    family = replace(family, configurations=contenders)
+    steady = [c for c in contenders if c is contenders[0] or len(fallen_of(c, family)) < MANY]
+    family = replace(family, configurations=steady)
     studies = [
         measured._replace(configurations=[names[c.key] for c in measured.configurations])
         for measured in results.studies
         if measured.family.dataset == dataset
     ]
-    return [
+    advised = [
         most_accurate(contenders),
         best_for_little(family, contenders[0]) if results.same_hardware else None,
-        collapsing(studies) or not_to_do(studies),
     ]
+    anchors = [card.anchor for card in advised if card]
+    return [*advised, collapsing(studies, anchors) or not_to_do(studies, anchors)]
 
 
 def most_accurate(contenders: list[Configuration]) -> Card:
@@ -65,7 +68,7 @@ def most_accurate(contenders: list[Configuration]) -> Card:
         best.label,
         f"{spread(best.metrics['test_accuracy'], 'test_accuracy')} of the test images right{time}.",
         small([best, *contenders[1:2]]),
-        f"run={best.key}",
+        run_anchor(best),
         "The highest mean test accuracy, its epoch not chosen on the test images.",
     )
 
@@ -87,10 +90,10 @@ def best_for_little(family: Family, best: Configuration) -> Card | None:
         f"{accuracy} in about {about(ours)}: "
         f"{times} faster than the most accurate, for {100 * less:.1f} points less.",
         small([best, knee]),
-        f"run={knee.key}",
-        "Of those that nothing else beats in both accuracy and time, the one farthest above the straight "
-        "line from the fastest to the most accurate, time taken logarithmically; each of its runs took less "
-        "time than each of the most accurate.",
+        run_anchor(knee),
+        "Of those of which at most one run collapsed, and that nothing else beats in both accuracy and time, "
+        "the one farthest above the straight line from the fastest to the most accurate, time taken "
+        "logarithmically; each of its runs took less time than each of the most accurate.",
     )
 
 
@@ -108,13 +111,17 @@ def knee_of(family: Family) -> Configuration | None:
     return front[max(range(len(front) - 1), key=height)]
 
 
-def collapsing(studies: list[Measured]) -> Card | None:
-    """Warn of what makes most of its runs collapse."""
+def run_anchor(c: Configuration) -> str:
+    return f"run={c.key}"
+
+
+def collapsing(studies: list[Measured], advised: Collection[str]) -> Card | None:
+    """Warn of what makes most of its runs collapse, but for what other cards advise."""
     found = [
         (len(fallen) / len(c.runs), c, measured)
         for measured in studies
         for c in measured.configurations
-        if len(fallen := fallen_of(c, measured.family)) > 1
+        if len(fallen := fallen_of(c, measured.family)) >= MANY and run_anchor(c) not in advised
     ]
     if not found:
         return None
@@ -132,14 +139,15 @@ def collapsing(studies: list[Measured]) -> Card | None:
     )
 
 
-def not_to_do(studies: list[Measured]) -> Card | None:
-    """Warn of the largest loss by a knob."""
+def not_to_do(studies: list[Measured], advised: Collection[str]) -> Card | None:
+    """Warn of the largest loss by a knob, but for what other cards advise."""
     decided = [
         (abs(contrast.rival.interval.mean), contrast, measured)
         for measured in studies
         for contrast in contrasts(measured)
         if contrast.rival.differs and contrast.rival.interval
         if contrast.first.first("config.model") == contrast.second.first("config.model")
+        if run_anchor(best_first([contrast.first, contrast.second])[1]) not in advised
     ]
     if not decided:
         return None
