@@ -21,7 +21,7 @@ from cifarbench.bundle import home, start
 from cifarbench.bundle.away import INTERRUPTED, alone, by_name, file, parser, time_limit
 from cifarbench.bundle.away import main as away
 from cifarbench.bundle.home import most_telling_first
-from cifarbench.bundle.task import TASK, Task, minutes
+from cifarbench.bundle.task import TASK, Task, positive
 from cifarbench.cli.arguments import plan_of
 from cifarbench.cli.parser import main
 from cifarbench.config.ids import run_id
@@ -264,7 +264,7 @@ def test_data_is_given_by_name_where_there_are_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
 def test_a_time_limit_is_a_number_above_zero(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="number above 0"):
-        minutes(text)
+        positive(text)
 
 
 @pytest.mark.parametrize("text", [".", "/", "..", "tests"])
