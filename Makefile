@@ -22,7 +22,7 @@ app: demo $(EXTRAS) ## try the demo's models on pictures, in a browser
 	cifarbench app --runs demo/results/runs --data demo/data
 
 test: $(EXTRAS) ## the whole test suite; one process more than cores, since some of it waits for others
-	pytest -n $$(($(CORES) + 1)) --dist worksteal
+	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## style, workflow lint and types
 	ruff check .

@@ -16,6 +16,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("tests", deadline=None)  # a busy machine is no fault
 settings.load_profile("tests")
 
+FIRST = ("workflow", "cluster", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left with one when the others are done."""
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.parent.name
+        return FIRST.index(room) if room in FIRST else len(FIRST)
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
