@@ -14,6 +14,7 @@ from scipy import stats
 from cifarbench.analysis.configuration import over_seeds
 from cifarbench.cli.parser import main
 from cifarbench.plan.stored import write_plan
+from cifarbench.report import charts
 from cifarbench.report.charts import library
 from cifarbench.report.page import render, sha256
 from cifarbench.report.words import spread
@@ -69,6 +70,20 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert scripts == [library().result(), (REPOSITORY / "workflow/cifarbench/report/page.js").read_text()]
     assert all(f"'sha256-{sha256(script)}'" in page for script in scripts)
+
+
+def test_the_library_is_bundled_once_and_again_where_its_copy_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = iter((b"one\r\n", b"two", b"three"))
+    monkeypatch.setattr(charts, "bundled_library", lambda: next(made))
+    monkeypatch.setattr(charts, "user_cache_path", lambda _: tmp_path)
+    assert [charts.kept_library() for _ in range(2)] == ["one\r\n"] * 2
+    [kept] = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert [charts.kept_library() for _ in range(2)] == ["two"] * 2
+    monkeypatch.setattr(charts, "user_cache_path", lambda _: kept)  # where no folder can be
+    assert charts.kept_library() == "three"
 
 
 def test_links_lead_to_files_beside_the_page(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cifarbench.cli.parser import main
 from cifarbench.records.evaluated import EVALUATED, Evaluated, read_all_evaluated
 from cifarbench.records.folder import PREDICTIONS, RECORD, WEIGHTS
 from cifarbench.records.record import read_record
-from cifarbench.report.page import render
+from helpers.page import page_of
 from helpers.synthetic import synthetic
 from helpers.training import train
 
@@ -122,9 +122,7 @@ def test_a_file_that_runs_code_is_refused_and_its_code_not_run(
 def test_the_report_shows_them_apart(runs: Path, tmp_path: Path, evaluates: Callable[..., Evaluated]) -> None:
     found = evaluates(runs / "baseline" / WEIGHTS)
     plan, table = synthetic()
-    render(plan, table, tmp_path / "with", evaluated=[found])
-    render(plan, table, tmp_path / "without")
-    shown, plain = ((tmp_path / name / "index.html").read_text() for name in ("with", "without"))
+    shown, plain = page_of(plan, table, evaluated=[found]), page_of(plan, table)
     assert "Evaluated, not trained here" not in plain
     section = shown[shown.index('<h2 id="evaluated">') :]
     assert f"{100 * found.test.top1:.1f} %" in section[: section.index("</section>")]

@@ -5,18 +5,24 @@ the row nearest to where a reader points or taps, by the fields that X_AND_Y nam
 """
 
 import functools
+import hashlib
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, Literal
 
 import altair as alt
 import numpy as np
+from platformdirs import user_cache_path
 
 from cifarbench.analysis.configuration import COSTS, Configuration
 from cifarbench.analysis.predictions import calibration, curve, over_runs
+from cifarbench.errors import UserError
+from cifarbench.files import atomic
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.styles import BANDED, legend
 from cifarbench.report.words import axis, number, percent, spread
@@ -54,12 +60,32 @@ STYLE: dict[str, Any] = {
 
 @functools.cache
 def library() -> Future[str]:
-    """Return Vega, Vega-Lite and Vega-Embed as one script, which another process begins to bundle."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script, which is begun to be made ready."""
+    return ThreadPoolExecutor(1).submit(kept_library)
+
+
+def kept_library() -> str:
+    """Return the script from the user's cache; bundle and keep it where it is not there."""
+    path = user_cache_path("cifarbench") / f"vega-{version('vl-convert-python')}.js"
+    with suppress(OSError):
+        digest, _, script = path.read_bytes().partition(b"\n")
+        if digest == checksum(script):
+            return script.decode()
+    script = bundled_library()
+    if path.is_absolute():  # as it is not for a user without a home
+        with suppress(UserError), atomic(path) as temporary:
+            temporary.write_bytes(checksum(script) + b"\n" + script)
+    return script.decode()
+
+
+def checksum(script: bytes) -> bytes:
+    return hashlib.sha256(script).hexdigest().encode()
+
+
+def bundled_library() -> bytes:
+    """Bundle the script in another process, which takes as long as all figures."""
     program = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript_bundle().encode())"
-    call = [sys.executable, "-c", program]
-    return ThreadPoolExecutor(1).submit(
-        lambda: subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout.decode()
-    )
+    return subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE).stdout
 
 
 @functools.cache
