@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cifarbench.analysis.configuration import configuration, shown
 from cifarbench.records.metrics import METRICS
 from helpers.synthetic import synthetic
 
@@ -49,6 +50,14 @@ EXPECTED: dict[str, tuple[float, float | None, str]] = {
 
 def test_every_metric_has_an_expectation() -> None:
     assert EXPECTED.keys() == METRICS.keys()
+
+
+def test_a_metric_with_a_column_stands_in_the_table_of_the_page() -> None:
+    _, table = synthetic()
+    rows = table.assign(**{metric.column: 0.5 for metric in METRICS.values() if metric.column})
+    found = configuration("c", "C", rows)
+    assert list(found.metrics) == [name for name, metric in METRICS.items() if metric.column]
+    assert shown([found]) == list(found.metrics)
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -10,19 +10,9 @@ from cifarbench.analysis.columns import timed
 from cifarbench.analysis.stats import FEWEST, t_interval
 from cifarbench.records.metrics import METRICS, TIMES
 
-# What a configuration's row in the page's table says, and what an accuracy may cost.
-SHOWN = (
-    "test_accuracy",
-    "test_loss",
-    "seconds",
-    "augmented_accuracy",
-    "shifted_accuracy",
-    "top5_accuracy",
-    "calibration_error",
-    "images_per_second",
-    "parameters",
-    "flops",
-)
+# What a configuration's row in the page's table says.
+SHOWN = tuple(name for name, metric in METRICS.items() if metric.column)
+# What an accuracy may cost.
 COSTS = ("seconds", "parameters", "flops")
 
 

@@ -64,7 +64,9 @@ def run(args: argparse.Namespace) -> None:
             count.update(len(runs))
             print(f"{', '.join(runs)}: {OUTCOMES[found.outcome]}{found.words}", flush=True)
     print("; ".join(f"{number} {OUTCOMES.get(name, name)}" for name, number in outcomes.items() if number))
-    if verified.verifications:
+    if outcomes["not replayed"] == len(records):
+        raise UserError("nothing could be replayed, so nothing is verified; each line above says why")
+    if len(left) > outcomes["not replayed"]:
         print(f"Written to {folder / VERIFIED}, where the report and `cifarbench status` find it.")
     if outcomes["differs"]:
         sys.exit(1)

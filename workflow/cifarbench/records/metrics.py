@@ -16,7 +16,8 @@ Epochs = Sequence[Mapping[str, Any]]
 @dataclass(frozen=True)
 class Metric:
     """`column` is the table's column that holds the value at the end of training, of the kept weights;
-    `after` tells it from the epochs so far, and is None where epochs do not tell it. One of them is there.
+    `after` tells it from the epochs so far, and is None where epochs do not tell it. One of them is there:
+    what has a column has one in the page's table and its files, too; what has none is for claims.
 
     A share of 1 is written in percent, and a difference of two shares in points.
     """
