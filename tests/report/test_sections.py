@@ -63,6 +63,16 @@ def test_claims_are_listed_with_their_verdict() -> None:
     assert page.count('<span class="outcome ') == 1
 
 
+def test_a_claim_shows_both_values_of_two_seeds() -> None:
+    plan, table = synthetic(configurations=2, seeds=2)
+    table["final.test.top1"] = [0.39, 0.97, 0.5, 0.51]
+    text = Text(page_of(with_claims(plan), table)).text
+    claims = text[text.index("2 claims about") :]
+    assert "39.0 and 97.0 %" in claims
+    assert "50.0 and 51.0 %" in claims
+    assert "68.0 %" not in claims
+
+
 def test_published_tables_are_drawn_beside_ours(tmp_path: Path) -> None:
     plan, table = synthetic(configurations=2)
     keys = [run.configuration for run in (plan.runs[0], plan.runs[-1])]

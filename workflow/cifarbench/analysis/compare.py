@@ -19,6 +19,7 @@ import pandas as pd
 from cifarbench.analysis.columns import timed
 from cifarbench.analysis.power import seeds_to_equal
 from cifarbench.analysis.stats import ALPHA, FEWEST, Difference, equivalent, holm, paired, welch
+from cifarbench.records.metrics import METRICS
 from cifarbench.records.verified import Verified
 from cifarbench.sweep.staleness import behave_alike
 from cifarbench.words import count
@@ -200,8 +201,8 @@ def in_words(compared: Compared) -> str:
     told = " and ".join([*map(str, fewer), count(seeds, "seed")])
     parts = [f"accuracy {before:.1f} -> {after:.1f} %", told]
     if pair.accuracy and not pair.identical:
-        mean, low, high = (100 * end for end in pair.accuracy.interval())
-        parts.append(f"{mean:+.1f} points [{low:+.1f}, {high:+.1f}]")
+        accuracy, (mean, low, high) = METRICS["test_accuracy"], pair.accuracy.interval()
+        parts.append(f"{accuracy.difference(mean)} points [{accuracy.end(low)}, {accuracy.end(high)}]")
     if compared.outcome == "undecided":
         needed = compared.seeds_needed
         parts.append("no number of seeds in reach would decide" if needed is None else _more(needed))

@@ -13,7 +13,7 @@ from cifarbench.plan.quantities import Quantity
 from cifarbench.records.metrics import METRICS
 from cifarbench.report.section import Section, project_anchor
 from cifarbench.report.strips import Entry, Strips, strips
-from cifarbench.report.words import few
+from cifarbench.report.words import few, spread
 from cifarbench.words import listed
 
 PLACE = 50
@@ -146,9 +146,9 @@ def figure(verdict: Verdict, known: Evidence) -> Strips:
         for quantity, value in zip(statement.quantities, published, strict=False)
     ]
     said = [
-        metric.write(e.seeds.centre if e.seeds else None)
+        spread(e.seeds, quantity.metric)
         + ("" if e.published is None else f", published {metric.write(e.published)}")
-        for e in entries
+        for e, quantity in zip(entries, statement.quantities, strict=True)
     ]
     alt = f"{metric.title}: " + "; ".join(f"{e.label} {s}" for e, s in zip(entries, said, strict=True))
     return strips(entries, metric, alt, said)
