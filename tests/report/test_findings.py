@@ -237,6 +237,7 @@ def test_no_card_warns_of_what_another_advises() -> None:
     text = Text(page_of(plan, table)).text
     assert "Not this lenet5, learning rate 0.001 Two of three runs collapsed" in text
     assert "Best for little" not in text  # the same would be the fastest
+    assert "The one other is undecided. 9 runs of 3 configurations on" in text
     assert "; 9 runs are planned." in text
     table["final.test.top1"] = [0.3, 0.301, 0.302, 0.5, 0.501, 0.502, 0.6, 0.601, 0.602]
     table["seconds.train"] = [1.0, 1.1, 1.2, 9.0, 9.1, 9.2, 9.5, 9.6, 9.7]

@@ -71,7 +71,9 @@ def _others(rivals: list[Rival]) -> list[str]:
         (tested - lower, "undecided"),
         (untested, "without enough seeds"),
     )
-    if len(rivals) > 1 and len(rivals) == lower:
+    if len(rivals) == 1:
+        return [f"The one other is {next(what for n, what in parts if n)}."]
+    if len(rivals) == lower:
         who = "Both" if lower == 2 else f"All {few(lower)}"
         return [f"{who} others are lower beyond seed noise."]
     said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in parts if n])

@@ -31,7 +31,7 @@ WORDS = {
     "Calibration error": "How far confidence and accuracy lie apart: of the answers given with 80 "
     "% confidence, 80 % should be right.",
     "undecided": "The runs so far would be no surprise if the published statement were true, nor if it were "
-    "false. That is no failure to reproduce it: more seeds would decide.",
+    "false. That is no failure to reproduce it; more seeds may decide.",
     "explanation": "What else may make a published claim look true. It is supported if the claim fails "
     "without that cause, or holds with it, in runs of this page.",
 }
