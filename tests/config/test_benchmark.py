@@ -40,6 +40,15 @@ def config_with(**run: object) -> dict[str, object]:
             config_with(epochs="ten"),
             "study 's', runs[0].epochs: 'ten' is not allowed: input should be a valid integer",
         ),
+        (config_with(mixup=True), "runs[0].mixup: True is not allowed: input should be a number"),
+        (
+            config_with(rand_augment=[9, True]),
+            "runs[0].rand_augment: True is not allowed: input should be a num",
+        ),
+        (
+            config_with(flip="alternate"),
+            "runs[0].flip: 'alternate' is not allowed: input should be true, false or 'alternating'",
+        ),
         (config_with(learning_rate=float("nan")), "runs[0].learning_rate: nan is not allowed"),
         (
             config_with(optimizer="adamm"),

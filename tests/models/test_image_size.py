@@ -33,6 +33,11 @@ def test_our_models_take_every_size_that_their_layers_allow(name: str, side: int
     assert model(torch.zeros(2, 3, side, side)).shape == (2, 10)
 
 
+def test_a_size_that_leaves_nothing_is_told_with_what_it_was() -> None:
+    with pytest.raises(UserError, match=r"on images \(2, 3, 32, 32\), resized to 16 pixels: RuntimeError"):
+        build_model(TrainConfig(model="vgg16", width=0.25, image_size=16), 10)
+
+
 def test_the_knob_resizes_before_the_model_sees_them() -> None:
     config = TrainConfig(model="lenet5", image_size=48)
     torch.manual_seed(0)

@@ -8,10 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from cifarbench.config.knobs import TrainConfig
-from cifarbench.config.text import PathText, Prose, Slug
+from cifarbench.config.text import PathText, Prose, Slug, no_truth_for_a_number
 from cifarbench.errors import UserError, explain, shown
 
 SIDE = 32  # pixels
@@ -19,6 +28,11 @@ SIDE = 32  # pixels
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        return no_truth_for_a_number(value, cls.model_fields[str(info.field_name)].annotation)
 
 
 class OwnModel(_Strict):

@@ -11,11 +11,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
     model_validator,
 )
 
 from cifarbench.config.choices import LOSSES, OPTIMIZERS, SCHEDULES, readers
-from cifarbench.config.text import JsonText, PathText
+from cifarbench.config.text import JsonText, PathText, no_truth_for_a_number
 
 # What fills the knobs that are left unset (null), beside what `choices` says of each optimizer. PyTorch has
 # no say in a model's BatchNorm, which keeps its own. Keras' momentum of 0.99 is 0.01 in PyTorch's sense.
@@ -56,10 +61,22 @@ else:
     )
 
 
+def _or_truth(word: str) -> WrapValidator:
+    """Say in one line what is allowed; of a union pydantic says it once for each part."""
+
+    def checked(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"input should be true, false or '{word}'") from None
+
+    return WrapValidator(checked)
+
+
 # In JSON all of their values are text, so that a column of a table has one type.
 _as_text = PlainSerializer(lambda value: str(value).lower(), return_type=str, when_used="json")
-Switch = Annotated[Literal["auto"] | bool, _as_text]
-Flip = Annotated[Literal["alternating"] | bool, _as_text]
+Switch = Annotated[Literal["auto"] | bool, _or_truth("auto"), _as_text]
+Flip = Annotated[Literal["alternating"] | bool, _or_truth("alternating"), _as_text]
 
 
 def knob(default: Any, help: str, unit: str | None = None, **bounds: Any) -> Any:
@@ -213,6 +230,11 @@ class TrainConfig(BaseModel):
     report_epoch: Literal["last", "best_validation", "best_test"] = knob(
         "last", "epoch whose weights are kept and tested; best_test flatters, and is marked as published"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        return no_truth_for_a_number(value, cls.model_fields[str(info.field_name)].annotation)
 
     @model_validator(mode="after")
     def _knobs_fit_together(self) -> Self:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -36,6 +36,14 @@ def _path(value: str) -> str:
     return value
 
 
+def no_truth_for_a_number(value: Any, annotation: Any) -> Any:
+    """Return a value. Raise ValueError for true or false as a number: pydantic takes them for 1 or 0."""
+    kinds = {annotation, *get_args(annotation)}
+    if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+        raise ValueError("input should be a number")
+    return value
+
+
 def taken_literally(path: str) -> bool:
     """Tell whether a rule may have this path as an input without Snakemake filling something in."""
     return FILLED_IN.search(path) is None
@@ -53,6 +61,8 @@ def _json(value: Any) -> str | None:
         if found is not None and not isinstance(found, Mapping):
             raise ValueError(f"{found!r} is no mapping")
         return json.dumps(found, sort_keys=True, allow_nan=False) if found else None
+    except json.JSONDecodeError:
+        raise ValueError('it must be a mapping, as {"dropout": 0.1}') from None
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f'it must be a mapping, as {{"dropout": 0.1}} ({error})') from None
 

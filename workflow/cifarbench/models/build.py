@@ -46,7 +46,8 @@ def build_model(config: TrainConfig, classes: int, file: Path | None = None, sid
         model = _built(source, classes, config.image_size or side, chosen)
         if config.image_size:
             model.register_forward_pre_hook(partial(resized, side=config.image_size))
-        check_forward(model, classes, source, side, training=False)  # lazy layers get their shapes
+        # Lazy layers get their shapes.
+        check_forward(model, classes, source, side, training=False, resized_to=config.image_size)
         set_batch_norm(model, config)
         initialise = INITIALIZATIONS.get(config.resolved("initialization"))
         if initialise:
@@ -88,13 +89,23 @@ def interpolated(images: Tensor, side: int) -> Tensor:
 
 
 def check_forward(
-    model: nn.Module, classes: int, source: ModelSource, side: int, training: bool, images: int = 2
+    model: nn.Module,
+    classes: int,
+    source: ModelSource,
+    side: int,
+    training: bool,
+    images: int = 2,
+    resized_to: int | None = None,
 ) -> None:
-    """Run the model on some images, all zero, and leave it as it was. Raise UserError if that fails."""
+    """Run the model on some images, all zero, and leave it as it was. Raise UserError if that fails.
+
+    `resized_to` says to how many pixels the model itself resizes them.
+    """
     mode, shape = "training" if training else "evaluation", (images, 3, side, side)
+    on = f"{mode} mode on images {shape}" + (f", resized to {resized_to} pixels" if resized_to else "")
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()} if training else {}
     model.train(training)
-    with naming_the_place(source, f"forward() fails in {mode} mode on images {shape}"):
+    with naming_the_place(source, f"forward() fails in {on}"):
         output = model(torch.zeros(shape))
     for name, buffer in model.named_buffers() if training else ():
         buffer.copy_(buffers[name])

@@ -40,10 +40,15 @@ class Unheeded:
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
 
-AfterValidator = BeforeValidator = PlainSerializer = WithJsonSchema = Unheeded
+AfterValidator = BeforeValidator = WrapValidator = PlainSerializer = WithJsonSchema = Unheeded
+ValidationInfo = ValidatorFunctionWrapHandler = Any
 
 
 def model_validator(mode: str) -> Callable[[Any], Any]:
+    return lambda method: method
+
+
+def field_validator(*_: str, mode: str) -> Callable[[Any], Any]:
     return lambda method: method
 
 
