@@ -7,7 +7,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from cifarbench.config.benchmark import ReadOptions
+from cifarbench.data.archives import members
+from cifarbench.errors import UserError
 
 SPLITS = {
     "cifar10": ([f"data_batch_{n}" for n in range(1, 6)], "test_batch"),
@@ -95,3 +100,16 @@ def pictures(folder: Path, *places: str, each: int = 5) -> Path:
             noise = np.random.default_rng([n, *place.encode()]).integers(0, 256, (8, 8, 3), np.uint8)
             Image.fromarray(noise).save(folder / place / f"{n}.png")
     return folder
+
+
+def content(path: Path, **options: int) -> dict[str, bytes | None]:
+    return {str(name): content for name, content in members(path, ReadOptions(**options))}
+
+
+def refusal(path: Path, **options: int) -> str:
+    with pytest.raises(UserError) as caught:
+        content(path, **options)
+    line = str(caught.value)
+    assert line.isprintable()
+    assert line.startswith(f"{path}: ")
+    return line
