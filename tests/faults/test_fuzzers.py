@@ -7,7 +7,7 @@ import pytest
 
 from faults.soak import fuzzers, soak
 
-CASES = {"archives": 60, "configs": 60, "kills": 30, "tables": 60}
+CASES = {"archives": 60, "configs": 60, "kills": 20, "tables": 60}
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

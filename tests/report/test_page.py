@@ -114,13 +114,6 @@ def test_the_same_results_give_the_same_bytes_anywhere(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def test_rendering_needs_no_torch() -> None:
-    program = (
-        "import sys, cifarbench.report.page, cifarbench.analysis.table; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
 def test_every_colour_of_a_curve_is_one_of_the_page() -> None:
     page = page_of(*synthetic())
     used = set(re.findall(r"var\((--curve-\d)\)", page))
