@@ -74,11 +74,19 @@ def test_each_figure_stands_beside_ours() -> None:
     assert seconds.ruling is None
 
 
-@pytest.mark.parametrize(("b", "outcome"), [(0.6, "reproduced"), (0.7, "differs"), (None, "undecided")])
-def test_a_table_is_one_comparison(b: float | None, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("b", "outcome", "decided"),
+    [
+        (0.6, "reproduced", "2 are reproduced and 0 differ"),
+        (0.7, "differs", "1 is reproduced and 1 differs"),
+        (None, "undecided", "1 is reproduced and 0 differ"),
+    ],
+)
+def test_a_table_is_one_comparison(b: float | None, outcome: str, decided: str) -> None:
     measured: dict[str, Any] = {"a": 0.7} | ({} if b is None else {"b": b})
     [judged] = judge_tables(plan_of(a=0.7, b=0.6), evidence(**measured))
     assert judged.ruling.outcome == outcome
+    assert f", of which {decided} (Holm" in judged.ruling.reason
     [judged] = judge_tables(plan_of(a=0.7, b=0.6), evidence())
     assert judged.ruling.outcome == "not run"
 

@@ -88,6 +88,6 @@ def test_a_teacher_on_a_phone_sees_why_a_claim_fails_and_what_models_mistake(
     card.get_by_text("The rule").click()
     assert card.locator(".rule p").is_visible()
     fails = page.get_by_role("region", name="Where models fail")
-    assert re.search(r"dog → “cat” \d+ % of dog images", fails.inner_text())
+    assert re.search(r"dog → “cat” \d+ % of images of dog", fails.inner_text())
     page.get_by_role("link", name="Top").click()
     assert page.get_by_role("heading", level=1).is_visible()

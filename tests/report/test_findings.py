@@ -8,6 +8,7 @@ import pandas as pd
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.stats import Interval
 from cifarbench.plan.plan import Plan
+from cifarbench.report.answer import headline, summary
 from cifarbench.report.contrasts import collapses, conclusion, finding
 from cifarbench.report.page import render
 from cifarbench.report.words import points
@@ -33,6 +34,25 @@ def test_what_cannot_be_told_from_the_best_is_said() -> None:
     assert "“learning rate 0.008” has the highest mean." in text
     assert "Not told apart from it: “learning rate 0.004”." in text
     assert "differ by up to 0.5 points by chance" in text
+
+
+def test_others_that_are_all_alike_are_told_in_one_word() -> None:
+    for configurations, said in (
+        (3, "The one other is"),
+        (4, "Both others are"),
+        (5, "All three others are"),
+    ):
+        plan, table = synthetic(configurations=configurations, seeds=3)
+        table["final.test.top1"] = 0.7 + table["config.seed"].astype(float) / 1000
+        [told] = [line for line in summary(Results(plan, table)) if "undecided" in line]
+        assert told == f"{said} undecided."
+
+
+def test_hours_of_training_are_told_in_the_unit_that_suits_them() -> None:
+    plan, table = synthetic(configurations=2, seeds=3)  # six runs
+    for seconds, said in ((1.5, "9.0 s"), (500.0, "50 min"), (6000.0, "10 h")):
+        [_, (number, what)] = headline(Results(plan, table.assign(**{"seconds.total": seconds})))
+        assert f"{number} {what}" == f"{said} of training in all"
 
 
 def test_head_findings_study_and_table_say_the_same(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def _together(rulings: list[Ruling], again: int) -> Ruling:
         p < ALPHA and ruling.outcome == "differs" for p, ruling in zip(adjusted, tested, strict=True)
     )
     kept = outcomes.count("reproduced")
-    reason = f"{told}, of which {kept} are reproduced and {differing} differ (Holm over the table)"
+    decided = f"{count(kept, 'is', 'are')} reproduced and {count(differing, 'differs', 'differ')}"
+    reason = f"{told}, of which {decided if kept or differing else 'none is decided'} (Holm over the table)"
     if differing:
         return Ruling("differs", reason)
     return Ruling("reproduced" if kept == len(outcomes) else "undecided", reason)

@@ -7,7 +7,7 @@ from cifarbench.analysis.family import Rival
 from cifarbench.analysis.predictions import error_of_images
 from cifarbench.analysis.results import Results
 from cifarbench.analysis.stats import FEWEST
-from cifarbench.report.words import few, number, points, spread
+from cifarbench.report.words import duration, few, number, points, spread
 from cifarbench.words import count, listed
 
 
@@ -71,12 +71,13 @@ def _others(rivals: list[Rival]) -> list[str]:
         (tested - lower, "undecided"),
         (untested, "without enough seeds"),
     )
-    if len(rivals) == 1:
-        return [f"The one other is {next(what for n, what in parts if n)}."]
-    if len(rivals) == lower:
-        who = "Both" if lower == 2 else f"All {few(lower)}"
-        return [f"{who} others are lower beyond seed noise."]
-    said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in parts if n])
+    there = [(n, what) for n, what in parts if n]
+    if len(there) == 1:
+        who = {1: "The one other is", 2: "Both others are"}.get(
+            len(rivals), f"All {few(len(rivals))} others are"
+        )
+        return [f"{who} {there[0][1]}."]
+    said = listed([f"{few(n, 'is', 'are')} {what}" for n, what in there])
     return [f"Of {few(len(rivals), 'other')}, {said}."]
 
 
@@ -107,7 +108,8 @@ def _compared(results: Results) -> str:
 def headline(results: Results) -> list[tuple[str, str]]:
     """Return small facts for the head of the page: (number, what it counts)."""
     seconds = results.done["seconds.total"].sum() if "seconds.total" in results.done else 0.0
+    time, unit = duration(seconds).split()
     return [
         (f"{len(results.done):,}", f"of {count(len(results.plan.runs), 'run')} done"),
-        (f"{seconds / 3600:.2f}", "hours of training in all"),
+        (time, f"{unit} of training in all"),
     ]

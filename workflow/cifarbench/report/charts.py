@@ -148,7 +148,7 @@ def _reliability() -> dict[str, Any]:
 def _cost(kind: str) -> dict[str, Any]:
     """A point per configuration with its intervals, and a line along the Pareto front, whose points are
     numbered as the names below."""
-    title, scale = f"{axis(METRICS[kind])}, logarithmic", alt.Scale(type="log", nice=False, padding=12)
+    title, scale = f"{axis(METRICS[kind])}, logarithmic", alt.Scale(type="log", nice=False, padding=22)
     x = alt.X("cost:Q", title=title, scale=scale, axis=alt.Axis(grid=False, format="~s"))
     y = alt.Y("accuracy:Q", title=None, scale=alt.Scale(zero=False, nice=False, padding=14))
     base = alt.Chart(ROWS).encode(color=alt.Color("colour:N", scale=None))

@@ -85,7 +85,7 @@ def _most_confused(matrix: np.ndarray, names: list[str]) -> list[str]:
     order = np.argsort(-shares, axis=None, kind="stable")[:CONFUSIONS]
     pairs = (np.unravel_index(place, shares.shape) for place in order)
     return [
-        f"{names[a]} → “{names[b]}” {percent(float(shares[a, b]), 0)} of {names[a]} images"
+        f"{names[a]} → “{names[b]}” {percent(float(shares[a, b]), 0)} of images of {names[a]}"
         for a, b in pairs
         if shares[a, b] > 0
     ]
