@@ -40,6 +40,30 @@ def config_with(**run: object) -> dict[str, object]:
             config_with(epochs="ten"),
             "study 's', runs[0].epochs: 'ten' is not allowed: input should be a valid integer",
         ),
+        (
+            config_with(milestones=30),
+            "runs[0].milestones: 30 is not allowed: input should be a list, as [30]",
+        ),
+        (
+            config_with(lr=0.1),
+            "runs[0].lr: unknown key; did you mean 'learning_rate'? `cifarbench train --help",
+        ),
+        (config_with(ema=0.9), "runs[0].ema: unknown key; did you mean 'ema_decay'?"),
+        (
+            config_with(subset={"train": 5}),
+            "runs[0].subset: unknown key here; it belongs to an entry of `datas",
+        ),
+        (config_with(target_accuracy=[0.9]), "target_accuracy: unknown key here; it belongs to a study"),
+        (
+            {"epochs": 3, "studies": [{"name": "s", "title": "", "runs": [{}]}]},
+            "config.epochs: unknown key here; it belongs to `defaults`, or an entry of `runs`",
+        ),
+        (
+            {"models": ["net.py"], "studies": [{"name": "s", "title": "", "runs": [{}]}]},
+            "config.models[0]: 'net.py' is not allowed: input should be a mapping, such as {name: value}",
+        ),
+        (config_with(dataset="CIFAR10"), "runs[0].dataset: 'CIFAR10' is not known; did you mean 'cifar10'?"),
+        (config_with(model="torchvision"), "wide_resnet; or one of a library, as torchvision/resnet18"),
         (config_with(mixup=True), "runs[0].mixup: True is not allowed: input should be a number"),
         (
             config_with(rand_augment=[9, True]),

@@ -56,6 +56,12 @@ def test_what_else_is_drawn_changes_no_draw() -> None:
     assert [run.config.learning_rate for run in grid if run.config.model == "baseline"] == rates
 
 
+def test_arguments_of_a_librarys_model_can_be_chosen() -> None:
+    choice = {"choice": [{"dropout": 0.1}, {"dropout": 0.3}]}
+    runs = plan_of(model="torchvision/mobilenet_v3_small", model_args=choice, samples=9).runs
+    assert {run.config.model_args for run in runs} == {'{"dropout": 0.1}', '{"dropout": 0.3}'}
+
+
 def test_draws_that_coincide_are_one_run() -> None:
     [study] = plan_of(batch_size={"int": [8, 11]}, samples=50).studies
     assert len(study.runs) == 4
@@ -76,6 +82,11 @@ def test_labels_name_what_is_drawn() -> None:
     ("entry", "line"),
     [
         ({"learning_rate": {"loguniform": [1, 2]}, "samples": 2}, r"learning_rate: .* mean 'log_uniform'\?"),
+        (
+            {"batch_size": {"uniform": [16, 64]}, "samples": 2},
+            "batch_size.uniform: .* is a whole number; draw it by int, or by choice",
+        ),
+        ({"seed": {"int": [0, 5]}, "samples": 2}, "seed: .*'int'.* is not allowed: give seeds, as"),
         ({"learning_rate": {}, "samples": 2}, r"learning_rate: \{\} is no distribution"),
         ({"learning_rate": {"int": [1, 2], "choice": [1]}, "samples": 2}, "is no distribution"),
         ({"learning_rate": {"log_uniform": [0, 1]}, "samples": 2}, "two numbers above 0"),
@@ -97,7 +108,6 @@ def test_labels_name_what_is_drawn() -> None:
         ({"learning_rate": {"uniform": [0.1, 0.2]}, "samples": 10**6}, "1,000,000 runs are asked for"),
         ({"momentum": {"uniform": [2, 3]}, "optimizer": "sgd", "samples": 1}, r"momentum: 2\.\d+ is not"),
         ({"dropout": {"uniform": [0, 0.5]}, "samples": 1}, "has no effect on model 'lenet5'"),
-        ({"batch_size": {"uniform": [8, 9]}, "samples": 1}, "valid integer"),
     ],
 )
 def test_what_cannot_be_drawn_is_a_line(entry: dict[str, Any], line: str) -> None:

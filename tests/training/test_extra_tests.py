@@ -97,7 +97,7 @@ def test_a_result_on_other_images_is_no_current_one(data: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("extra", "line"),
     [
-        (["nowhere"], "runs[0].dataset: 'nowhere' is not known"),
+        (["nowhere"], "runs[0].extra_tests: 'nowhere' is not known"),
         (["cifar10"], "has a data set that is tested on anyway"),
         (["digits", "digits"], "has a data set that is tested on anyway"),
     ],

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any
@@ -53,11 +53,19 @@ def suggest(name: str, allowed: Iterable[str], help: str = "") -> str:
     Of more names than a line has room for, the command `help` is named that lists them.
     """
     allowed = sorted(allowed)
-    close = get_close_matches(name[:SHOWN], allowed, n=1)
-    asked = f"; did you mean '{close[0]}'?" if close else ";"
+    nearest = _nearest(name[:SHOWN].lower(), {one.lower(): one for one in allowed})
+    asked = f"; did you mean '{nearest}'?" if nearest else ";"
     if help and len(allowed) > LISTED:
         return f"{asked} `{help}` lists all {len(allowed)}"
     return f"{asked} Allowed: {', '.join(allowed)}"
+
+
+def _nearest(name: str, allowed: dict[str, str]) -> str | None:
+    """Return what is written alike, else what is shortened so: `lr` is learning_rate, `ema` ema_decay."""
+    alike = get_close_matches(name, allowed, n=1)
+    short = [one for one in allowed if name == "".join(part[:1] for part in one.split("_"))]
+    begun = [one for one in allowed if name and one.startswith(name)]
+    return next((allowed[one] for one in (*alike, *short, *begun)), None)
 
 
 def in_words(error: UserError | OSError | ModuleNotFoundError) -> str:
@@ -78,18 +86,33 @@ def need_extra(extra: str, *modules: str) -> None:
             raise UserError(f"{module} is not installed; pip install 'cifarbench[{extra}]' brings it")
 
 
-def explain(error: ValidationError, where: str, allowed: Iterable[str] = ()) -> str:
-    """Put each fault that pydantic found on a line that names the place and the value."""
-    return "\n".join(_line(fault, where, allowed) for fault in error.errors())
+def explain(
+    error: ValidationError, where: str, allowed: Iterable[str] = (), belongs: Mapping[str, str] | None = None
+) -> str:
+    """Put each fault that pydantic found on a line that names the place and the value.
+
+    `belongs` says where keys belong that are known, but not everywhere.
+    """
+    return "\n".join(_line(fault, where, allowed, belongs or {}) for fault in error.errors())
 
 
-def _line(fault: Any, where: str, allowed: Iterable[str]) -> str:
+def _line(fault: Any, where: str, allowed: Iterable[str], belongs: Mapping[str, str]) -> str:
     place = where + "".join(_step(key) for key in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown key" + suggest(str(fault["loc"][-1]), allowed, KNOBS)
+        key = str(fault["loc"][-1])
+        if key in belongs:
+            return f"{place}: unknown key here; it belongs to {belongs[key]}"
+        return f"{place}: unknown key" + suggest(key, allowed, KNOBS)
     if fault["type"] == "missing":
         return f"{place}: missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] in ("tuple_type", "list_type"):
+        one = fault["input"]
+        message = "input should be a list" + (
+            f", as [{shown(one)}]" if isinstance(one, str | int | float) else ""
+        )
+    elif fault["type"] == "model_type":
+        message = "input should be a mapping, such as {name: value}"
     if not fault["loc"]:  # a rule about several knobs together says itself which
         return f"{place}: {message}"
     return f"{place}: {shown(fault['input'])} is not allowed: {message[0].lower()}{message[1:]}"

@@ -4,6 +4,7 @@ From it come the validation of `config.yaml` and its JSON schema.
 Nothing here imports torch, because Snakemake reads this at every call.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -170,6 +171,21 @@ class Config(_Strict):
     studies: list[Study] = Field(min_length=1, description="questions, each with its runs")
 
 
+def _belongs() -> dict[str, str]:
+    """Return where each key belongs that has one place alone; a knob has many."""
+    places: list[tuple[type[BaseModel], str]] = [
+        (Config, "the config itself"),
+        (Study, "a study"),
+        (Dataset, "an entry of `datasets`"),
+    ]
+    keys = Counter(name for kind, _ in places for name in kind.model_fields)
+    found = {name: place for kind, place in places for name in kind.model_fields if keys[name] == 1}
+    return found | dict.fromkeys(TrainConfig.model_fields, "`defaults`, or an entry of `runs`")
+
+
+BELONGS = _belongs()
+
+
 def parse(data: Any, where: str = "config") -> Config:
     """Check a config that has been read from YAML. Raise UserError with a line for each fault."""
     if not isinstance(data, Mapping):
@@ -178,7 +194,7 @@ def parse(data: Any, where: str = "config") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise UserError(explain(error, where, _keys_at(error))) from None
+        raise UserError(explain(error, where, _keys_at(error), BELONGS)) from None
 
 
 def _keys_at(error: ValidationError) -> list[str]:

@@ -47,9 +47,11 @@ ALLOWED = {
 
 
 def is_distribution(name: str, value: Any) -> bool:
-    """Tell a knob's distribution from a value; a seed is counted, not drawn, and some knobs are mappings."""
-    drawn = TrainConfig.model_fields.keys() - {"seed", *MAPPINGS}
-    return isinstance(value, Mapping) and name in drawn
+    """Tell a knob's distribution from a value; a seed is counted, not drawn, and of knobs that are mappings
+    themselves there is only a choice."""
+    if not isinstance(value, Mapping) or name == "seed":
+        return False
+    return value.keys() == {"choice"} if name in MAPPINGS else name in TrainConfig.model_fields
 
 
 class Distribution(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cifarbench.errors import UserError, explain
+from cifarbench.errors import UserError, explain, shown
 
 FEWEST = 3  # seeds that can be tested
 GROWTH = 1.5  # of the seeds from look to look
@@ -43,6 +43,11 @@ def is_schedule(seed: Any) -> bool:
 
 def schedule(seed: Any, where: str) -> Schedule:
     """Read a schedule. Raise UserError naming the part that is wrong."""
+    if not seed.keys() & {"from", "to", "until"}:
+        raise UserError(
+            f"{where}.seed: {shown(dict(seed))} is not allowed: give seeds, as [0, 1, 2], or "
+            "{from: 3, to: 12, until: decided}"
+        )
     try:
         return Schedule.model_validate(seed)
     except ValidationError as error:

@@ -219,14 +219,16 @@ CATALOGUE = {
 }
 
 
-def dataset_of(config: Config, name: str) -> Dataset:
-    """Return the data set of that name; the config's own come before the known ones."""
+def dataset_of(config: Config, name: str, knob: str = "dataset") -> Dataset:
+    """Return the data set of that name, which `knob` has; the config's own come before the known ones."""
     own = {dataset.name: dataset for dataset in config.datasets}
     if name in own:
         return own[name].model_copy(update={"format": format_of(own[name])})
     known = [format for format, entry in CATALOGUE.items() if entry.archives or entry.embedded]
     if name not in known:
-        raise UserError(f"dataset: {name!r} is not known" + suggest(name, {*known, *own}))
+        raise UserError(
+            f"{knob}: {name!r} is not known{suggest(name, {*known, *own})}; or name your own under `datasets`"
+        )
     return Dataset(name=name, format=name)
 
 

@@ -49,7 +49,8 @@ def source_of(name: str, files: Mapping[str, Path] = BUILTIN_MODELS, own: Path |
         return own or files[name]
     if library_of(name) is not None:
         return library_model(name)
-    raise UserError(f"model: {name!r} is not known" + suggest(name, files))
+    of_library = "; or one of a library, as torchvision/resnet18"
+    raise UserError(f"model: {name!r} is not known{suggest(name, files)}{of_library}")
 
 
 def is_own(source: ModelSource) -> bool:

@@ -61,7 +61,7 @@ def library_model(text: str) -> LibraryModel:
     if library not in LIBRARIES:
         raise UserError(
             f"model: {text!r} is not known: before the / stands {' or '.join(LIBRARIES)}, "
-            "as in torchvision/resnet18"
+            "as in torchvision/resnet18; a file of your own is named under `models`"
         )
     if name not in files_by_name(library):
         close = get_close_matches(name[:SHOWN], files_by_name(library), n=1)

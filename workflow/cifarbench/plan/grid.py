@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cifarbench.config.benchmark import Config, Study, check_augmentation
+from cifarbench.config.benchmark import BELONGS, Config, Study, check_augmentation
 from cifarbench.config.ids import canonical, configuration_id, format_value, with_seed
 from cifarbench.config.knobs import TrainConfig, default_of
 from cifarbench.config.sampling import Distribution, distribution, is_distribution
@@ -106,6 +106,11 @@ def _combinations(
 
 def _check_drawn(drawn: dict[str, Distribution], samples: int | None, where: str) -> None:
     for name, one in drawn.items():
+        if one.kind in ("uniform", "log_uniform") and _is_whole(name):
+            raise UserError(
+                f"{where}.{name}.{one.kind}: {list(one.given)} is not allowed: {name} is a whole number; "
+                "draw it by int, or by choice"
+            )
         for choice in one.given if one.kind == "choice" else ():
             if _is_axis(name, choice):
                 raise UserError(
@@ -119,6 +124,11 @@ def _check_drawn(drawn: dict[str, Distribution], samples: int | None, where: str
             f"{where}.samples: {samples} is not allowed: nothing is drawn; give a knob a distribution, for "
             "example learning_rate: {log_uniform: [0.0001, 0.1]}"
         )
+
+
+def _is_whole(name: str) -> bool:
+    annotation = TrainConfig.model_fields[name].annotation
+    return int in (annotation, *get_args(annotation))
 
 
 def count_runs(config: Config) -> int:
@@ -192,10 +202,10 @@ def make_run(config: Config, knobs: dict[str, Any], where: str) -> Run:
     try:
         train = TrainConfig.model_validate(knobs)
     except ValidationError as error:
-        raise UserError(explain(error, where, TrainConfig.model_fields)) from None
+        raise UserError(explain(error, where, TrainConfig.model_fields, BELONGS)) from None
     try:
-        for name in (train.dataset, *train.extra_tests):
-            dataset_of(config, name)
+        for name in train.extra_tests:
+            dataset_of(config, name, "extra_tests")
         check_trains(dataset_of(config, train.dataset))
         check_augmentation(train, dataset_of(config, train.dataset).image_size)
         source = model_source(config, train.model)
