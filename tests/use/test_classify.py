@@ -167,6 +167,7 @@ def test_a_run_that_cannot_be_used_says_what_to_do(copy: Path, pictures: Path, f
 
     assert "run: 'lenet' has no record" in error("--run", "lenet")
     assert "did you mean 'lenet5'?" in error("--run", "lenet")
+    assert fails("classify", pictures, "--runs", pictures).endswith("or name another folder with --runs")
     assert "gone*: there is no picture" in fails("classify", "gone*", "--runs", copy)
     assert "download the picture" in fails("classify", "https://example.org/cat.jpg", "--runs", copy)
     (copy / "lenet5" / WEIGHTS).unlink()

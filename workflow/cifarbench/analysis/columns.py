@@ -82,9 +82,7 @@ def _check_values(column: pd.Series, kind: Any, path: Path) -> None:
         elif kind == list[Epoch]:
             TypeAdapter(list[list[Epoch]]).validate_python([list(epochs) for epochs in column])
         else:
-            TypeAdapter(
-                list[np.ndarray | list[Any]], config={"arbitrary_types_allowed": True}
-            ).validate_python(list(column))
+            SEQUENCES.validate_python(list(column))
     except (ValidationError, TypeError, ValueError) as error:
         fault = error.errors()[0] if isinstance(error, ValidationError) else None
         found = shown(fault["input"]) if fault else "what it holds"

@@ -87,7 +87,7 @@ def of_one_dataset(runs: Path, dataset: str | None) -> list[Trained]:
     found = [t for t in done if t.record.data.name == (dataset or names[0])]
     without = [t for t in found if not t.usable]
     if len(without) == len(found):
-        how = train_one(without) if without else "train some with snakemake, or `cifarbench train`"
+        how = train_one(without) if without else "train some, or name another folder with --runs"
         raise UserError(f"{runs}: holds no trained run with {WEIGHTS}; {how}")
     if without:
         log.warning("%s without %s left out; %s", count(len(without), "run"), WEIGHTS, train_one(without))
