@@ -16,6 +16,8 @@ SEQUENCES: TypeAdapter[Any] = TypeAdapter(
     list[np.ndarray | list[Any]], config={"arbitrary_types_allowed": True}
 )
 DONE = ("completed", "diverged")
+# Have a default, or stand in a mapping; yet there is no table without them.
+EVER = {"config.model": str, "config.seed": int, "environment.versions.torch": str}
 STATUSES = (*DONE, "missing", "broken")
 
 
@@ -37,7 +39,7 @@ def check_columns(table: pd.DataFrame, path: Path) -> None:
     done = table[table["status"].isin(DONE)]
     if done.empty:
         return
-    fields = dict(_fields(Record))
+    fields = {**dict(_fields(Record)), **EVER}
     lacking = sorted(name for name in fields if name not in done)
     if lacking:
         raise UserError(f"{path}: lacks the column {lacking[0]!r}; make it again with `cifarbench collect`")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cifarbench.analysis.columns import timed
 from cifarbench.analysis.stats import FEWEST, t_interval
+from cifarbench.config.knobs import TrainConfig
 from cifarbench.records.metrics import METRICS, TIMES
 
 # What a configuration's row in the page's table says.
@@ -59,7 +60,11 @@ class Configuration(NamedTuple):
         return 1 / float(self.first("final.test.images"))
 
     def first(self, column: str) -> Any:
-        """Return a column's value in the first run; the same in all, as of the data or model."""
+        """Return a column's value in the first run; the same in all, as of the data or model. A knob that
+        older tables lack has its default."""
+        part, _, knob = column.partition(".")
+        if part == "config" and column not in self.runs:
+            return TrainConfig.model_fields[knob].default
         return self.runs[column].iloc[0]
 
     def by_seed(self, column: str) -> dict[int, Any]:
