@@ -188,9 +188,9 @@ def add_training(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threads", type=threads, default=1, help="processor threads to use (default: 1)")
     verb.add_argument(
         "--checkpoint-minutes",
-        type=positive,
+        type=lambda text: 0.0 if text == "0" else positive(text),
         default=5,
-        help="save how far the training is this often; the same command goes on from there (default: 5)",
+        help="save this often, 0 at each step; the same command goes on from there (default: 5)",
     )
     verb.add_argument(
         "--track",
