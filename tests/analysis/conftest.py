@@ -20,12 +20,13 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
-    """Return some published runs of one model and of the same sources, with a fingerprint."""
+    """Return some published runs of one model and of the same sources, with a fingerprint; two differ in the
+    seed."""
     table = read_table(PUBLISHED / "runs.parquet")
     done = table[table["status"].isin(DONE) & table["fingerprint.rule"].notna()]
-    _, alike = next(iter(done.groupby(["code.source_sha256", "code.model_sha256"])))
-    assert len(alike) >= RUNS
-    return alike.head(RUNS).reset_index(drop=True)
+    of_sources = done.groupby(["code.source_sha256", "code.model_sha256"])
+    some = (rows.head(RUNS) for _, rows in of_sources if len(rows) >= RUNS)
+    return next(rows for rows in some if rows["configuration"].duplicated().any()).reset_index(drop=True)
 
 
 @pytest.fixture

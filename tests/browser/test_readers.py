@@ -27,7 +27,7 @@ def test_a_student_learns_what_to_use_what_a_step_gives_and_what_a_figure_means(
         use.get_by_role("article").filter(has=page.get_by_role("heading", name=title))
         for title in ("Most accurate", "Best for little", "Not this")
     )
-    assert "% of the test images right after about" in most.inner_text()
+    assert re.search(r"\d+\.\d ± \d+\.\d % of the test images right", most.inner_text())
     assert re.search(
         r"in about .*times faster than the most accurate, for \d+\.\d points less", little.inner_text()
     )

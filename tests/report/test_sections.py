@@ -193,7 +193,7 @@ def test_where_models_fail_is_what_the_records_say() -> None:
     table["final.test.confusion"] = [matrix.tolist()] * 4
     text = Text(page_of(plan, table)).text
     assert "Where models fail (cifar10)" in text
-    assert f"lenet5, {plan.studies[0].labels[best]}: d → “f” 10 % of d images" in text
+    assert f"lenet5, {plan.studies[0].labels[best]}: d → “f” 10 % of images of d" in text
     assert text.count("Confusion matrix of") == 2
     assert "calibration-cifar10 (" in text
 

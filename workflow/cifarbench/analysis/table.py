@@ -162,8 +162,9 @@ def read_parquet(path: Path, maker: str) -> pd.DataFrame:
         raise UserError(f"{path}: cannot be read: {why}; make it with `{maker}`") from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: str | Path) -> pd.DataFrame:
     """Read what `collect` wrote. Raise UserError if it is no such table, or of a later version."""
+    path = Path(path)
     table = _todays(read_parquet(path, "cifarbench collect"), path)
     check_columns(table, path)
     return table
