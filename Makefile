@@ -21,8 +21,8 @@ run: $(READY) ## the published benchmark, config.yaml
 app: demo $(EXTRAS) ## try the demo's models on pictures, in a browser
 	cifarbench app --runs demo/results/runs --data demo/data
 
-test: $(EXTRAS) ## the whole test suite; one process more than cores, since some of it waits for others
-	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+test: $(EXTRAS) ## the whole test suite; one process more than cores, since some of it waits for others; sources are compiled once
+	PYTHONDONTWRITEBYTECODE= pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## style, workflow lint and types
 	ruff check .
