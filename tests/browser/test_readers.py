@@ -28,9 +28,7 @@ def test_a_student_learns_what_to_use_what_a_step_gives_and_what_a_figure_means(
         for title in ("Most accurate", "Best for little", "Not this")
     )
     assert re.search(r"\d+\.\d ± \d+\.\d % of the test images right", most.inner_text())
-    assert re.search(
-        r"in about .*times faster than the most accurate, for \d+\.\d points less", little.inner_text()
-    )
+    assert little.count() == 0  # the most accurate trained beside other work: its time is not ranked
     assert "%" in warning.inner_text()
     steps = page.get_by_role("row").filter(has_text="with a schedule that fires").inner_text()
     gains = [float(gain) for gain in re.findall(r"beats “[^”]+” \(\+(\d+\.\d) points", steps)]

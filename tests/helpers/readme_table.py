@@ -26,7 +26,7 @@ def readme_table() -> str:
         [
             f"`{model}`",
             spread(found.metrics["test_accuracy"], "test_accuracy"),
-            spread(found.metrics["seconds"], "seconds"),
+            spread(found.metrics["seconds"], "seconds") if "seconds" in found.metrics else "not timed alone",
             str(len(found.runs)),
         ]
         for model, found in best.items()
